@@ -1,0 +1,67 @@
+# `make demo` and `make test` set everything up by themselves; `make` lists what else there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Without compiled bytecode a start takes two to three times as long, and some shells switch it off.
+INSTALL := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.runtime ## the main job, played once against the embedded sandbox
+	@$(BIN)/blikk-mcp demo
+
+test: $(VENV)/.dev ## the tests
+	$(BIN)/python -m pytest
+
+check: lint types contracts generated audit ## all that CI runs after the tests
+
+lint: $(VENV)/.dev ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## pyright, strict
+	$(BIN)/pyright
+
+contracts: $(VENV)/.dev ## imports run one way
+	$(BIN)/lint-imports
+
+generated: $(VENV)/.dev ## the README's tables are those of the code
+	$(BIN)/python docs/generate.py --check
+
+audit: $(VENV)/.dev ## known vulnerabilities of what the lock installs, where the network lets it
+	$(BIN)/python docs/audit.py
+
+docs: $(VENV)/.dev ## write the generated parts of the README, and the snapshots of the surface
+	$(BIN)/python docs/generate.py
+	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/server/test_snapshots.py
+
+bench: $(VENV)/.dev ## what the README says of speed, measured
+	for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: $(VENV)/.dev ## pin the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --upgrade --group build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --upgrade --group build --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what make made
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q server tools
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: help demo test check lint types contracts generated audit docs bench lock clean
