@@ -1,0 +1,54 @@
+"""Writes the parts of README.md that the code knows better: the tools, the settings, the error codes.
+
+`python docs/generate.py` writes, `--check` fails if there is something to write.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from blikk_mcp.settings import SETTINGS
+from blikk_tools.catalog import ALL_TOOLS
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def tools() -> str:
+    """What an agent can call, and what each call does to the world."""
+    lines = ["| tool | arguments | does |", "|---|---|---|"]
+    for tool in ALL_TOOLS:
+        required = set(tool.input_schema.get("required", ()))
+        names = ", ".join(f"`{name}`" + ("" if name in required else "?") for name in tool.input_schema["properties"])
+        kind = "reads only" if tool.annotations.read_only else "**moves money**, after a person's approval"
+        lines.append(f"| `{tool.name}` | {names} | {tool.description} ({kind}) |")
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """Every setting and its default."""
+    lines = ["| setting | default | |", "|---|---|---|"]
+    for setting in SETTINGS:
+        default = setting.default if " " in setting.default or not setting.default else f"`{setting.default}`"
+        lines.append(f"| `{setting.name}` | {default or '–'} | {setting.meaning} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Write README.md anew, or say that it should be."""
+    before = text = README.read_text()
+    for name, make in (("tools", tools), ("settings", settings)):
+        begin, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
+        text = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{make()}\n{end}", text, flags=re.DOTALL)  # noqa: B023
+    if text == before:
+        return 0
+    if "--check" in sys.argv:
+        sys.stderr.write("README.md is not what the code says: run `make docs`\n")
+        return 1
+    README.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
