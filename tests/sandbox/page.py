@@ -1,0 +1,28 @@
+"""A bank page as its form is read and sent by a client without a browser."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import httpx
+from tests.sandbox.world import World
+
+
+def heading(page: httpx.Response) -> str:
+    match = re.search(r"<h1>(.*?)</h1>", page.text)
+    assert match, page.text
+    return unescape(match[1])
+
+
+def csrf_token(page: httpx.Response) -> str:
+    match = re.search(r'name="csrf_token" value="([0-9a-f]+)"', page.text)
+    assert match, page.text
+    return match[1]
+
+
+async def press(world: World, link: str, decision: str = "approve", **headers: str) -> httpx.Response:
+    """What a browser does: open the page, send its form with the cookie that came with it."""
+    page = await world.client.get(link)
+    form = {"csrf_token": csrf_token(page), "decision": decision}
+    return await world.client.post(link, data=form, headers=headers)
