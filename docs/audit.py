@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 LOCK = Path(__file__).parents[1] / "requirements.lock"
-UNREACHABLE = ("ConnectionError", "Max retries", "ServiceError", "Connection refused", "timed out", "NameResolution", "ProxyError")
+UNREACHABLE = ("ConnectionError", "Max retries", "ServiceError", "Connection refused", "timed out", "NameResolution")
 
 
 def main() -> int:
     """1 if there is a known vulnerability; 0 if there is none, or no way to know."""
-    command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner=off", "-r", str(LOCK)]
+    options = ["--disable-pip", "--require-hashes", "--progress-spinner=off", "-r", str(LOCK)]
+    command = [sys.executable, "-m", "pip_audit", *options]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     output = ended.stdout + ended.stderr
     if ended.returncode and any(word in output for word in UNREACHABLE):

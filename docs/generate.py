@@ -40,7 +40,9 @@ def main() -> int:
     before = text = README.read_text()
     for name, make in (("tools", tools), ("settings", settings)):
         begin, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
-        text = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{make()}\n{end}", text, flags=re.DOTALL)  # noqa: B023
+        text = re.sub(
+            f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{make()}\n{end}", text, flags=re.DOTALL
+        )  # noqa: B023
     if text == before:
         return 0
     if "--check" in sys.argv:

@@ -1,0 +1,180 @@
+"""The composition root: from settings to an MCP server with its tools, each call with its one log line."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from blikk_mcp import __version__
+from blikk_mcp.asking import AnswerNeeded, LazyStateBoundary, asker_for
+from blikk_mcp.logs import log_event
+from blikk_mcp.payments import presentation_of, running_service
+from blikk_mcp.setting_values import SettingsError
+from blikk_mcp.settings import Settings
+from blikk_payments.errors import PaymentsError
+from blikk_payments.service import PaymentService
+from blikk_tools.catalog import SERVER_INSTRUCTIONS, catalog
+from blikk_tools.instructions import Presentation
+from blikk_tools.refusal import of_error
+from blikk_tools.result import Result
+from blikk_tools.tool import Call, Tool, WaitLimits
+
+logger = logging.getLogger(__name__)
+
+Context = ServerRequestContext[Any, Any]
+
+
+class NotConfigured(PaymentsError):
+    """The settings cannot be used; every call says which."""
+
+    code = "not_configured"
+
+
+class App:
+    """The server's handlers. With unusable settings it lists its tools all the same, and every call says what to correct."""
+
+    def __init__(self, settings: Settings | SettingsError, service: PaymentService | None) -> None:
+        self._settings = settings
+        self._service = service
+        if isinstance(settings, Settings):
+            self._tools = catalog(read_only=settings.read_only)
+            self._presentation = presentation_of(settings)
+            self._waits = WaitLimits(settings.wait_seconds, settings.max_wait_seconds)
+        else:
+            self._tools = catalog(read_only=False)
+            self._presentation = Presentation(environment="custom")
+            self._waits = WaitLimits()
+        self._listed = types.ListToolsResult(tools=[_listed(tool) for tool in self._tools.values()])
+
+    def server(self) -> Server[Any]:
+        """The low-level server: exact schemas and our own strict validation; nothing is coerced or dropped on the way."""
+        server: Server[Any] = Server(
+            "blikk-mcp",
+            version=__version__,
+            title="Blikk payments",
+            instructions=SERVER_INSTRUCTIONS,
+            on_list_tools=self._list_tools,
+            on_call_tool=self._call_tool,
+        )
+        server.middleware.append(LazyStateBoundary())
+        return server
+
+    async def _list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return self._listed
+
+    async def _call_tool(
+        self, ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        tool = self._tools.get(params.name)
+        if tool is None:
+            # The name is the caller's text and is not repeated.
+            raise MCPError(code=types.INVALID_PARAMS, message="Unknown tool")
+        started = time.monotonic()
+        call: Call | None = None
+        try:
+            call = self._prepare(ctx, params)
+            result = await tool.run(call, params.arguments)
+        except AnswerNeeded as needed:
+            self._log(tool, started, outcome="asked")
+            return needed.result
+        except PaymentsError as error:
+            result = of_error(error, tool.name, self._presentation, call)
+        except anyio.get_cancelled_exc_class():
+            self._log(tool, started, outcome="cancelled")
+            raise
+        except Exception:
+            logger.exception("a tool failed unexpectedly")
+            defect = PaymentsError("an unexpected error; the server's log has more")
+            result = of_error(defect, tool.name, self._presentation, call)
+        self._log(
+            tool,
+            started,
+            outcome=result.outcome,
+            error_code=result.error_code,
+            payment_id=result.payment_id,
+            replayed=result.replayed,
+        )
+        return _answer(result)
+
+    def _prepare(self, ctx: Context, params: types.CallToolRequestParams) -> Call:
+        if self._service is None:
+            raise NotConfigured(str(self._settings))
+        return Call(
+            service=self._service,
+            presentation=self._presentation,
+            progress=_Progress(ctx),
+            waits=self._waits,
+            asker=asker_for(ctx, params, self._presentation),
+        )
+
+    def _log(self, tool: Tool, started: float, **fields: object) -> None:
+        milliseconds = round((time.monotonic() - started) * 1000, 1)
+        told = {name: value for name, value in fields.items() if value not in ("", False)}
+        log_event(
+            logger,
+            logging.INFO,
+            "tool_call",
+            tool=tool.name,
+            **told,
+            duration_ms=milliseconds,
+            call=uuid.uuid4().hex[:12],
+        )
+
+
+class _Progress:
+    """Progress notifications with strictly rising values, whatever the clock does."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._last = -1.0
+
+    async def __call__(self, done_seconds: float, of_seconds: float, message: str) -> None:
+        if done_seconds <= self._last:
+            return
+        self._last = done_seconds
+        await self._ctx.session.report_progress(round(done_seconds, 3), max(of_seconds, done_seconds), message)
+
+
+@asynccontextmanager
+async def running_app(settings: Settings | SettingsError, redact: Callable[[str], str]) -> AsyncGenerator[Server[Any]]:
+    """A server ready to be run on a transport; what it opened on the way is closed at the end."""
+    if isinstance(settings, SettingsError):
+        yield App(settings, None).server()
+        return
+    async with running_service(settings, redact) as service:
+        yield App(settings, service).server()
+
+
+def _listed(tool: Tool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=dict(tool.input_schema),
+        output_schema=dict(tool.output_schema),
+        annotations=types.ToolAnnotations(
+            read_only_hint=tool.annotations.read_only,
+            destructive_hint=tool.annotations.destructive,
+            idempotent_hint=tool.annotations.idempotent,
+            open_world_hint=tool.annotations.open_world,
+        ),
+    )
+
+
+def _answer(result: Result) -> types.CallToolResult:
+    """Both halves carry everything: some clients show the model only the one, some only the other."""
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=result.model_dump_json())],
+        structured_content=result.model_dump(mode="json"),
+        is_error=bool(result.error_code),
+    )

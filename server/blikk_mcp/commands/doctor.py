@@ -1,0 +1,158 @@
+"""`blikk-mcp doctor`: is everything in place to pay, and if not, what has to be corrected."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+
+from blikk_mcp.redaction import Redactor
+from blikk_mcp.setting_values import SettingsError
+from blikk_mcp.settings import Settings, read_settings
+from blikk_payments.channel.links import is_loopback
+from blikk_payments.errors import PaymentsError
+
+ALWAYS_SENT = {"amount", "currency", "creditor"}
+ALWAYS_SENT_OF_CREDITOR = {"ssn", "name"}
+ACCOUNTS = {"iban", "bban"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result: `ok`, `note` (worth knowing) or `fix` (has to be corrected)."""
+
+    mark: str
+    what: str
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check everything and print what was found; 0 if nothing has to be corrected."""
+    raw_key = os.environ.get("BLIKK_API_KEY", "")
+    proxies = urllib.request.getproxies_environment()
+    try:
+        settings = read_settings(os.environ)
+    except SettingsError as error:
+        findings = [Finding("fix", str(problem)) for problem in error.problems]
+        return _print(findings, Redactor([raw_key]))
+    redactor = Redactor([settings.api_key.get_secret_value()])
+    findings = [
+        Finding("ok", f"settings: {settings.environment}, {settings.base_url}"),
+        *(Finding("note", notice) for notice in settings.notices),
+        *_proxy(settings, proxies),
+        *_ledger(settings),
+        *anyio.run(_blikk, settings, redactor.text),
+    ]
+    return _print(findings, redactor)
+
+
+def _proxy(settings: Settings, proxies: Mapping[str, str]) -> list[Finding]:
+    if is_loopback(settings.base_url) or ("https" not in proxies and "all" not in proxies):
+        return []
+    return [Finding("note", "a proxy is set in the environment: requests to Blikk go through it, encrypted end to end")]
+
+
+def _ledger(settings: Settings) -> list[Finding]:
+    from blikk_payments.models import ClaimState
+    from blikk_payments.sqlite_ledger import SqliteLedger
+
+    ledger = SqliteLedger(settings.ledger)
+    try:
+        records = list(ledger.records(now=datetime.now(UTC)))
+        ledger.check_writable()
+        findings = [Finding("fix", problem) for problem in ledger.verify()]
+    except PaymentsError as error:
+        return [Finding("fix", f"ledger: {error.message}")]
+    finally:
+        ledger.close()
+    unknown = sum(record.state is ClaimState.UNKNOWN for record in records)
+    if unknown:
+        findings.append(
+            Finding("fix", f"ledger: {unknown} payment(s) with an unknown outcome: see `blikk-mcp ledger list`")
+        )
+    return findings or [Finding("ok", f"ledger: can be written, {len(records)} payment(s), none unresolved")]
+
+
+async def _blikk(settings: Settings, redact: Callable[[str], str]) -> list[Finding]:
+    from blikk_payments.channel.client import ChannelClient
+    from blikk_payments.channel.errors import ReadFailed, ReadRefused
+
+    client = ChannelClient(settings.base_url, settings.api_key, redact=redact)
+    try:
+        document = await client.fetch_openapi(attempts=2)
+        await client.check_docs(attempts=2)
+    except ReadRefused as error:
+        why = {401: "Blikk does not accept the key", 403: "the key is for another channel"}
+        hint = why.get(error.status or 0, "there is no Payment Channel API at BLIKK_BASE_URL")
+        return [Finding("fix", f"Blikk: {hint} (HTTP {error.status})")]
+    except ReadFailed as error:
+        return [Finding("fix", f"Blikk: {error} Check BLIKK_BASE_URL and the network.")]
+    finally:
+        await client.aclose()
+    chosen = {"scaUserSsn": settings.sca_user_ssn, "debtorBban": settings.debtor_bban}
+    differences = compare_schema(document, {name for name, value in chosen.items() if value})
+    return [
+        Finding("ok", "Blikk: reached, and it accepts the key"),
+        *(Finding("note", f"Blikk's OpenAPI document: {difference}") for difference in differences),
+        *([] if differences else [Finding("ok", "Blikk's OpenAPI document agrees with what this version sends")]),
+    ]
+
+
+def compare_schema(document: Mapping[str, Any], chosen: set[str]) -> list[str]:
+    """Where the live OpenAPI document of `POST /payment` differs from what is sent; `chosen`: fields sent by settings."""
+    try:
+        operation = next(
+            item["post"] for path, item in document["paths"].items() if path.rstrip("/").endswith("/payment")
+        )
+        body = _resolve(document, operation["requestBody"]["content"]["application/json"]["schema"])
+    except (KeyError, StopIteration, TypeError, AttributeError):
+        return ["no JSON body of POST /payment is described there; it cannot be compared"]
+    creditor = _resolve(document, _properties(document, body).get("creditor", {}))
+    return [
+        *_differences(document, body, ALWAYS_SENT | chosen, set()),
+        *(f"creditor.{found}" for found in _differences(document, creditor, ALWAYS_SENT_OF_CREDITOR, ACCOUNTS)),
+    ]
+
+
+def _differences(document: Mapping[str, Any], schema: Mapping[str, Any], sent: set[str], maybe: set[str]) -> list[str]:
+    known = set(_properties(document, schema))
+    required = set(schema.get("required", ()))
+    found = [f"{name} is sent but not described" for name in sorted((sent | maybe) - known)]
+    found += [f"{name[:40]} is required but not sent" for name in sorted(required - sent - maybe)]
+    return found
+
+
+def _properties(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    properties = dict(schema.get("properties", {}))
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for part in schema.get(keyword, ()):
+            properties |= _properties(document, _resolve(document, part))
+    return properties
+
+
+def _resolve(document: Mapping[str, Any], schema: Any) -> Any:
+    for _ in range(8):
+        if not isinstance(schema, dict) or "$ref" not in schema:
+            break
+        target: Any = document
+        for step in str(schema["$ref"]).removeprefix("#/").split("/"):  # pyright: ignore[reportUnknownArgumentType]
+            target = target[step]
+        schema = target
+    return schema if isinstance(schema, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _print(findings: list[Finding], redactor: Redactor) -> int:
+    for finding in findings:
+        sys.stdout.write(redactor.text(f"[{finding.mark:4}] {finding.what}\n"))
+    return 1 if any(finding.mark == "fix" for finding in findings) else 0

@@ -1,0 +1,178 @@
+"""Support: the server in memory behind a real MCP client, and as a real process on raw JSON-RPC lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+from anyio.streams.buffered import BufferedByteReceiveStream
+from mcp.client import Client
+
+from blikk_mcp.app import running_app
+from blikk_mcp.redaction import Redactor
+from blikk_mcp.setting_values import SettingsError
+from blikk_mcp.settings import Settings, read_settings
+from blikk_sandbox.running import RunningSandbox
+
+LIMIT_SECONDS = 30.0
+LINE_BYTES = 1024 * 1024
+
+PAYMENT: Mapping[str, Any] = {
+    "amount": 1000,
+    "currency": "ISK",
+    "creditor_name": "Jón Jónsson",
+    "creditor_ssn": "551073-0339",
+    "creditor_iban": "IS14 0159 2600 7654 5510 7303 39",
+    "idempotency_key": "order-0001",
+}
+
+
+def environment(sandbox: RunningSandbox, folder: Path, **more: str) -> dict[str, str]:
+    """The settings that point at a sandbox, with a ledger of the test's own."""
+    return {
+        "BLIKK_API_KEY": sandbox.api_key,
+        "BLIKK_BASE_URL": sandbox.base_url,
+        "BLIKK_LEDGER": str(folder / "state" / "ledger.sqlite3"),
+        **more,
+    }
+
+
+@asynccontextmanager
+async def connected(environ: Mapping[str, str], mode: Any = "auto", **client: Any) -> AsyncGenerator[Client]:
+    """A real client connected to the server in memory. `mode` is `legacy` for the handshake era."""
+    secrets = [environ.get("BLIKK_API_KEY", "")]
+    settings: Settings | SettingsError
+    try:
+        settings = read_settings(dict(environ))
+    except SettingsError as error:
+        settings = error
+    async with (
+        running_app(settings, Redactor(secrets).text) as server,
+        Client(server, mode=mode, **client) as connection,
+    ):
+        yield connection
+
+
+async def call(client: Client, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool's structured result, after checking that the text half says the same."""
+    result = await client.call_tool(tool, dict(arguments))
+    structured: dict[str, Any] = result.structured_content
+    (text,) = result.content
+    assert json.loads(text.text) == structured  # type: ignore[union-attr]
+    assert result.is_error is bool(structured["error_code"])
+    return structured
+
+
+class Process:
+    """The server as a client starts it, spoken to in lines of JSON-RPC."""
+
+    def __init__(self, process: anyio.abc.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.process = process
+        self._stdin = process.stdin
+        self._stdout = BufferedByteReceiveStream(process.stdout)
+        self._stderr = process.stderr
+        self._last_id = 0
+        self.lines: list[str] = []
+        self.stderr = ""
+
+    async def send_line(self, line: str | bytes) -> None:
+        """One raw line to stdin."""
+        data = line.encode() if isinstance(line, str) else line
+        await self._stdin.send(data + b"\n")
+
+    async def send(self, method: str, params: Mapping[str, Any] | None = None, *, notify: bool = False) -> int:
+        """One message; the id of the request."""
+        self._last_id += 1
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+        if params is not None:
+            message["params"] = params
+        if not notify:
+            message["id"] = self._last_id
+        await self.send_line(json.dumps(message))
+        return self._last_id
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message on stdout, which has to be JSON."""
+        with anyio.fail_after(LIMIT_SECONDS):
+            line = (await self._stdout.receive_until(b"\n", LINE_BYTES)).decode()
+        self.lines.append(line)
+        return json.loads(line)
+
+    async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The answer to a request, notifications on the way left out."""
+        number = await self.send(method, params)
+        while True:
+            message = await self.receive()
+            if message.get("id") == number and "method" not in message:
+                return message
+
+    async def initialize(
+        self, version: str = "2025-11-25", capabilities: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The handshake."""
+        answer = await self.ask(
+            "initialize",
+            {
+                "protocolVersion": version,
+                "capabilities": capabilities or {},
+                "clientInfo": {"name": "test", "version": "1"},
+            },
+        )
+        await self.send("notifications/initialized", notify=True)
+        return answer
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """A tool's structured result in the handshake era."""
+        answer = await self.ask("tools/call", {"name": tool, "arguments": arguments})
+        return answer["result"]["structuredContent"]
+
+    async def close_stdin(self) -> None:
+        """Hang up, as a client does that is done."""
+        await self._stdin.aclose()
+
+    async def end(self) -> int:
+        """Wait for the process to end; its exit code. What it wrote is in `stderr` and `rest`."""
+        with anyio.fail_after(LIMIT_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._drain_stderr)
+                self.rest = await self._drain_stdout()
+                return await self.process.wait()
+        raise AssertionError("the process did not end")
+
+    async def _drain_stdout(self) -> str:
+        data = b""
+        try:
+            while True:
+                data += await self._stdout.receive()
+        except anyio.EndOfStream:
+            return data.decode()
+
+    async def _drain_stderr(self) -> None:
+        async for chunk in self._stderr:
+            self.stderr += chunk.decode(errors="replace")
+
+
+@asynccontextmanager
+async def spawned(environ: Mapping[str, str], *arguments: str, folder: Path | None = None) -> AsyncGenerator[Process]:
+    """The real process, with nothing of our own environment but what a program needs to start."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+    process = await anyio.open_process(
+        [sys.executable, "-m", "blikk_mcp.cli", *arguments], env={**kept, **environ}, cwd=folder
+    )
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        with anyio.CancelScope(shield=True):
+            await process.aclose()

@@ -1,0 +1,115 @@
+"""The house's own rules: which way imports run, how large a module may be, who may write to stdout, what is installed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted([*ROOT.glob("server/**/*.py"), *ROOT.glob("tools/**/*.py")])
+LINES_AT_MOST = 300
+PACKAGES = {"blikk_mcp", "blikk_payments", "blikk_sandbox", "blikk_tools"}
+
+
+def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_imports_run_one_way() -> None:
+    """Ours: three floors, and no import that climbs; the stand-in shares no code with the client."""
+    ended = run(str(Path(sys.executable).parent / "lint-imports"))
+    assert ended.returncode == 0, ended.stdout[-2000:]
+
+
+def test_no_module_is_longer_than_the_house_allows() -> None:
+    """Ours: a module fits a head."""
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in SOURCES
+        if (lines := path.read_text().count("\n")) > LINES_AT_MOST
+    }
+    assert long == {}
+
+
+def test_only_commands_write_to_stdout() -> None:
+    """MCP's stdio transport: stdout belongs to the protocol. `print` is banned by lint everywhere."""
+    wrote = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if re.search(r"\bprint\(|sys\.stdout\.(write|buffer)|sys\.__stdout__", path.read_text())
+    }
+    assert {path for path in wrote if not path.startswith("server/blikk_mcp/commands/")} == set()
+    assert "server/blikk_mcp/commands/serve.py" not in wrote
+
+
+def test_httpx_is_imported_in_the_channel_alone() -> None:
+    """Ours: the HTTP library is one import line, should it ever change."""
+    importing = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if re.search(r"^\s*(import|from) httpx\b", path.read_text(), re.M)
+    }
+    assert all(path.startswith("server/blikk_payments/channel/") for path in importing)
+
+
+def test_only_settings_read_the_environment() -> None:
+    """Ours: one place reads the environment; the commands hand it over."""
+    readers = {path.name for path in SOURCES if re.search(r"\bos\.environ\b|\bgetenv\(", path.read_text())}
+    assert readers <= {"serve.py", "doctor.py", "demo.py", "ledger.py", "config.py"}
+
+
+def test_the_source_roots_are_no_packages() -> None:
+    """Ours: a wheel that installs `server` and `tools` collides with everybody's."""
+    assert not (ROOT / "server" / "__init__.py").exists()
+    assert not (ROOT / "tools" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["doctor", "--help"]], ids=" ".join)
+def test_a_light_command_does_not_import_the_sdk(arguments: list[str]) -> None:
+    """Ours: the SDK's import is most of a start, and is for those who serve."""
+    program = f"""
+import runpy, sys
+sys.argv = ["blikk-mcp", *{arguments!r}]
+try:
+    runpy.run_module("blikk_mcp.cli", run_name="__main__")
+except SystemExit:
+    pass
+heavy = {{"mcp", "mcp_types", "httpx", "starlette", "uvicorn"}} & set(sys.modules)
+sys.exit(f"imports {{heavy}}" if heavy else 0)
+"""
+    ended = run(sys.executable, "-c", program)
+    assert ended.returncode == 0, ended.stderr[-500:]
+
+
+def test_a_wheel_installs_only_our_packages_and_runs(tmp_path: Path) -> None:
+    """Ours: the wheel holds the `blikk_*` packages, typed, and `blikk-mcp` runs from it."""
+    built = run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(tmp_path),
+        ".",
+    )
+    assert built.returncode == 0, built.stderr[-2000:]
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "installed")
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == PACKAGES
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
+    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from blikk_mcp.cli import main; import blikk_mcp; " + (
+        "print(blikk_mcp.__file__); main(['--version'])"
+    )
+    ended = run(sys.executable, "-S", "-c", program, str(tmp_path / "installed"), cwd=tmp_path)
+    assert str(tmp_path) in ended.stdout
+    assert "blikk-mcp 0." in ended.stdout

@@ -1,0 +1,147 @@
+"""The commands that are not the server: demo, sandbox, doctor, version."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blikk_mcp import __version__
+from blikk_mcp.commands.doctor import compare_schema
+from blikk_sandbox.running import RunningSandbox
+from tests.sandbox_control import control
+from tests.server.running import environment
+
+ROOT = Path(__file__).parents[2]
+LIMIT_SECONDS = 60
+
+
+def blikk_mcp(
+    *arguments: str, environ: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "blikk_mcp.cli", *arguments],
+        env={**kept, **(environ or {})},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+
+
+def test_the_demo_pays_once_and_says_what_happens() -> None:
+    """Ours, the README's first command: list, create, tell the person, approve, wait, paid; exit 0."""
+    ended = blikk_mcp("demo")
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
+    for part in (
+        "create_payment",
+        "Word for word",
+        "http://127.0.0.1:",
+        "replayed: true",
+        "Payment approved",
+        'outcome: "paid"',
+    ):
+        assert part in ended.stdout
+    assert "Paid, once" in ended.stdout
+
+
+def test_the_demo_ignores_the_settings_of_the_real_world(tmp_path: Path) -> None:
+    """Ours: a demo on a machine that is set up for production touches neither its key nor its ledger."""
+    key, ledger = "production-key-0123456789", tmp_path / "real" / "ledger.sqlite3"
+    ended = blikk_mcp("demo", environ={"BLIKK_API_KEY": key, "BLIKK_LEDGER": str(ledger), "BLIKK_READ_ONLY": "true"})
+    assert ended.returncode == 0
+    assert not ledger.exists()
+    assert key not in ended.stdout + ended.stderr
+
+
+def test_the_sandbox_says_in_one_line_where_it_listens() -> None:
+    """Ours: one line of JSON with `base_url` and `api_key`, then it serves until a signal."""
+    process = subprocess.Popen([sys.executable, "-m", "blikk_mcp.cli", "sandbox"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        said = json.loads(process.stdout.readline())
+        assert said["base_url"].startswith("http://127.0.0.1:")
+        assert said["base_url"].endswith("/paymentchannel")
+        assert said["api_key"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=LIMIT_SECONDS)
+    assert (rest, process.returncode) == ("", 0)
+
+
+def test_the_sandbox_does_not_listen_to_the_world() -> None:
+    """Ours: its control API has no key, so it stays on loopback."""
+    ended = blikk_mcp("sandbox", "--host", "0.0.0.0")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "loopback" in ended.stderr
+
+
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    """Ours: `--version` says what is installed."""
+    assert blikk_mcp("--version").stdout.strip() == f"blikk-mcp {__version__}"
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_doctor_finds_a_sound_set_up_sound(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    """Ours: settings, ledger, key, reachability and the live OpenAPI document; exit 0."""
+    ended = blikk_mcp("doctor", environ=environment(sandbox, tmp_path))
+    assert ended.returncode == 0, ended.stdout
+    assert "accepts the key" in ended.stdout
+    assert "agrees with what this version sends" in ended.stdout
+    assert sandbox.api_key not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"BLIKK_API_KEY": "not-the-key-at-all"}, "does not accept the key"),
+        ({"BLIKK_API_KEY": ""}, "BLIKK_API_KEY"),
+        ({"BLIKK_DAILY_LIMIT": "5"}, "did you mean BLIKK_DAILY_LIMIT_ISK"),
+        ({"BLIKK_BASE_URL": "http://127.0.0.1:9/paymentchannel"}, "could not be reached"),
+    ],
+    ids=["key", "no key", "name", "unreachable"],
+)
+def test_the_doctor_says_what_to_fix(sandbox: RunningSandbox, tmp_path: Path, wrong: dict[str, str], said: str) -> None:
+    """Ours: exit 1 and the thing to correct."""
+    ended = blikk_mcp("doctor", environ={**environment(sandbox, tmp_path), **wrong})
+    assert ended.returncode == 1
+    assert said in ended.stdout
+
+
+def test_the_doctor_does_not_repeat_a_key_that_blikk_echoes(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    """Seen leaking: an upstream 401 whose body echoes the key."""
+    control(sandbox, "faults", {"fault": "echo_key", "operation": "any", "times": 10})
+    ended = blikk_mcp("doctor", environ=environment(sandbox, tmp_path))
+    assert sandbox.api_key not in ended.stdout + ended.stderr
+
+
+def test_the_doctor_tells_how_blikks_document_differs() -> None:
+    """Ours: the live document is not known to us, so a difference is told and fails nothing."""
+    document: dict[str, Any] = {
+        "paths": {
+            "/payment": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/x"}}}}}}
+        },
+        "x": {
+            "required": ["amount", "reference"],
+            "properties": {
+                "amount": {},
+                "reference": {},
+                "creditor": {"properties": {"ssn": {}, "name": {}, "iban": {}}},
+            },
+        },
+    }
+    assert compare_schema(document, {"scaUserSsn"}) == [
+        "currency is sent but not described",
+        "scaUserSsn is sent but not described",
+        "reference is required but not sent",
+        "creditor.bban is sent but not described",
+    ]
+    assert "cannot be compared" in compare_schema({"paths": {}}, set())[0]

@@ -1,0 +1,172 @@
+"""`blikk-mcp ledger`: what the operator sees, and the only way out of an unknown outcome."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blikk_sandbox.running import RunningSandbox
+from tests.sandbox_control import control, received
+from tests.server.running import PAYMENT, call, connected, environment
+from tests.server.test_commands import blikk_mcp
+
+pytestmark = pytest.mark.anyio
+
+KEY = str(PAYMENT["idempotency_key"])
+
+
+@pytest.fixture
+def environ(sandbox: RunningSandbox, tmp_path: Path) -> dict[str, str]:
+    return environment(sandbox, tmp_path)
+
+
+async def lose_an_answer(environ: dict[str, str], sandbox: RunningSandbox, fault: str, **more: Any) -> dict[str, Any]:
+    """A payment whose outcome is unknown."""
+    control(sandbox, "faults", {"fault": fault, "operation": "create"})
+    async with connected(environ) as client:
+        result = await call(client, "create_payment", {**PAYMENT, **more})
+    assert result["outcome"] == "unknown"
+    return result
+
+
+async def status(environ: dict[str, str]) -> dict[str, Any]:
+    async with connected(environ) as client:
+        return await call(client, "get_payment_status", {"idempotency_key": KEY})
+
+
+async def test_the_list_shows_the_unknown_first_and_what_to_do(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """Ours: open ones first, with what to do."""
+    await lose_an_answer(environ, sandbox, "answer_lost_after_commit")
+    async with connected(environ) as client:
+        await call(client, "create_payment", {**PAYMENT, "idempotency_key": "order-0002", "amount": 151})
+    listed = blikk_mcp("ledger", "list", environ=environ)
+    assert listed.returncode == 0, listed.stderr
+    _, first, second = listed.stdout.splitlines()
+    assert first.startswith(KEY)
+    assert f"ledger resolve {KEY}" in first
+    assert "SUCCESS" in second
+    only_open = blikk_mcp("ledger", "list", "--open", "--json", environ=environ)
+    assert [json.loads(line)["idempotency_key"] for line in only_open.stdout.splitlines()] == [KEY]
+
+
+async def test_the_ledger_can_be_looked_at_without_a_key(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """Ours: looking needs no secret."""
+    async with connected(environ) as client:
+        await call(client, "create_payment", PAYMENT)
+    without = {name: value for name, value in environ.items() if name != "BLIKK_API_KEY"}
+    assert KEY in blikk_mcp("ledger", "list", environ=without).stdout
+
+
+async def test_nothing_identifies_an_account_or_a_person_by_number(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """Ours: key and full account never shown; the ledger holds no kennitala."""
+    async with connected(environ) as client:
+        await call(client, "create_payment", PAYMENT)
+    for command in (
+        ["list"],
+        ["list", "--json"],
+        ["show", KEY],
+        ["show", KEY, "--json"],
+        ["export"],
+        ["export", "--format", "csv"],
+    ):
+        ended = blikk_mcp("ledger", *command, environ=environ)
+        assert ended.returncode == 0, ended.stderr
+        for leak in ("5510730339", "551073", "007654", sandbox.api_key):
+            assert leak not in ended.stdout
+
+
+async def test_an_unknown_outcome_is_resolved_as_created_after_asking_blikk(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """Ours: checked against Blikk by GET; the note is kept in the history."""
+    await lose_an_answer(environ, sandbox, "answer_lost_after_commit")
+    (payment,) = control(sandbox, "record")["payments"]
+    ended = blikk_mcp(
+        "ledger", "resolve", KEY, "--created", payment["id"], "--note", "Anna looked in the portal", environ=environ
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (await status(environ))["payment_id"] == payment["id"]
+    assert "Anna looked in the portal" in blikk_mcp("ledger", "show", KEY, environ=environ).stdout
+    assert blikk_mcp("ledger", "verify", environ=environ).returncode == 0
+
+
+async def test_another_payments_id_does_not_resolve_it(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """Ours: amount and currency have to agree where Blikk's answer has them."""
+    async with connected({**environ, "BLIKK_LEDGER": environ["BLIKK_LEDGER"] + "-other"}) as client:
+        other = await call(client, "create_payment", {**PAYMENT, "amount": 999})
+    await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
+    for wrong in (other["payment_id"], "pay_invented"):
+        ended = blikk_mcp("ledger", "resolve", KEY, "--created", wrong, "--note", "guess", environ=environ)
+        assert ended.returncode == 1
+        assert "Nothing was changed" in ended.stderr
+    assert (await status(environ))["outcome"] == "unknown"
+
+
+async def test_an_unknown_outcome_is_resolved_as_not_created_and_its_key_is_free(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """Ours: its room is given back, and the key may be sent again."""
+    await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
+    ended = blikk_mcp("ledger", "resolve", KEY, "--not-created", "--note", "not in the portal", environ=environ)
+    assert ended.returncode == 0, ended.stderr
+    assert ((await status(environ))["outcome"], (await status(environ))["error_code"]) == ("refused", "")
+    async with connected(environ) as client:
+        again = await call(client, "create_payment", PAYMENT)
+    assert (again["outcome"], again["replayed"]) == ("needs_human", False)
+    assert len(received(sandbox)) == 2
+
+
+async def test_only_an_unknown_outcome_can_be_resolved(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """Ours: what Blikk has said is not the operator's to change."""
+    async with connected(environ) as client:
+        await call(client, "create_payment", PAYMENT)
+    for arguments in ([KEY, "--not-created"], ["no-such-key-at-all", "--not-created"]):
+        ended = blikk_mcp("ledger", "resolve", *arguments, "--note", "x", environ=environ)
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("blikk-mcp ledger: ")
+
+
+async def test_an_export_runs_no_formula_in_a_spreadsheet(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """OWASP, CSV injection: a field that begins like a formula is harmless text."""
+    async with connected(environ) as client:
+        await call(client, "create_payment", {**PAYMENT, "creditor_name": '=HYPERLINK("x")', "purpose": "@SUM(1)"})
+    ended = blikk_mcp("ledger", "export", "--format", "csv", environ=environ)
+    (row,) = csv.DictReader(ended.stdout.splitlines())
+    assert (row["creditor_name"], row["purpose"]) == ('\'=HYPERLINK("x")', "'@SUM(1)")
+
+
+async def test_prune_forgets_people_and_keeps_the_key(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """Ours: a key that was paid must never pay again, however long ago."""
+    async with connected(environ) as client:
+        await call(client, "create_payment", {**PAYMENT, "amount": 151})
+    assert "1 payment(s)" in blikk_mcp("ledger", "prune", "--older-than-days", "0", environ=environ).stdout
+    exported = json.loads(blikk_mcp("ledger", "export", environ=environ).stdout)
+    assert (exported["creditor_name"], exported["purpose"], exported["idempotency_key"]) == ("", "", KEY)
+    assert blikk_mcp("ledger", "verify", environ=environ).returncode == 0
+    async with connected(environ) as client:
+        again = await call(client, "create_payment", {**PAYMENT, "amount": 151})
+    assert (again["outcome"], again["replayed"]) == ("paid", True)
+
+
+async def test_the_doctor_reports_what_is_unresolved(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """Ours: an unknown outcome has to be looked into."""
+    await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
+    ended = blikk_mcp("doctor", environ=environ)
+    assert ended.returncode == 1
+    assert "1 payment(s) with an unknown outcome" in ended.stdout
+
+
+def test_a_ledger_that_cannot_be_written_is_reported(environ: dict[str, str], tmp_path: Path) -> None:
+    """Ours: doctor finds a ledger that cannot be written; nothing would be sent."""
+    (tmp_path / "state").write_text("not a folder")
+    ended = blikk_mcp("doctor", environ=environ)
+    assert ended.returncode == 1
+    assert "ledger: " in ended.stdout

@@ -1,0 +1,106 @@
+"""Logs: on stderr, one line a call, and nothing in them that identifies a person."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blikk_mcp.logs import log_event, start_logging
+from blikk_mcp.redaction import Redactor
+from blikk_sandbox.running import RunningSandbox
+from tests.server.canary import find
+from tests.server.running import PAYMENT, environment, spawned
+
+KEY = "canary/Key+0123456789=x"
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Logging as the process has it, into memory; put back afterwards."""
+    root, raising = logging.getLogger(), logging.raiseExceptions
+    handlers, level = root.handlers[:], root.level
+    quieted = {name: logging.getLogger(name).level for name in ("mcp", "httpx", "asyncio", "uvicorn")}
+    stream = io.StringIO()
+    start_logging("debug", "json", Redactor([KEY]).text, stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.raiseExceptions = raising
+    logging.captureWarnings(False)
+    for name, before in quieted.items():
+        logging.getLogger(name).setLevel(before)
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.anyio
+async def test_a_call_is_one_line_with_its_outcome(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    """Ours: event, tool, outcome, duration, payment id and a correlation id, in one canonical line."""
+    async with spawned(environment(sandbox, tmp_path)) as server:
+        await server.initialize()
+        created = await server.call("create_payment", PAYMENT)
+        await server.call("create_payment", {**PAYMENT, "amount": "5"})
+        await server.close_stdin()
+        await server.end()
+    first, second = [json.loads(line) for line in server.stderr.splitlines()]
+    assert {"event": "tool_call", "tool": "create_payment", "outcome": "needs_human"}.items() <= first.items()
+    assert first["payment_id"] == created["payment_id"]
+    assert (second["outcome"], second["error_code"]) == ("refused", "invalid_arguments")
+    assert first["call"] != second["call"]
+
+
+@pytest.mark.anyio
+async def test_no_person_and_no_account_is_on_stderr(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    """Ours: neither kennitala, account nor name on stderr, at any level."""
+    async with spawned(environment(sandbox, tmp_path, BLIKK_LOG_LEVEL="debug", BLIKK_LOG_FORMAT="text")) as server:
+        await server.initialize()
+        await server.call("create_payment", PAYMENT)
+        await server.call("create_payment", {**PAYMENT, "creditor_ssn": "5510730339x"})
+        await server.call("create_payment", {**PAYMENT, "surprise": "5510730339"})
+        await server.close_stdin()
+        await server.end()
+    assert server.stderr
+    for leak in ("551073", "7654", "Jón", "Jónsson", "order-0001"):
+        assert leak not in server.stderr
+
+
+def test_an_exception_is_logged_with_its_place_and_without_its_message(stream: io.StringIO) -> None:
+    """Seen leaking: what libraries put into an exception's message."""
+    try:
+        raise ValueError(f"holds {KEY} and 551073-0339")
+    except ValueError:
+        logging.getLogger("blikk_mcp.test").exception("went wrong")
+    (line,) = lines(stream)
+    assert line["exception"]["type"] == "ValueError"
+    assert line["exception"]["where"][-1].startswith("test_logs.py:")
+    assert "551073" not in stream.getvalue()
+
+
+def test_of_foreign_records_only_the_template_is_kept(stream: io.StringIO) -> None:
+    """Seen leaking: httpx logs every URL at info, httpcore headers at debug, the SDK what it could not parse."""
+    logging.getLogger("somebody.else").error("could not use %r", "551073-0339")
+    logging.getLogger("httpx").info("GET https://example.is/payment/1")
+    (line,) = lines(stream)
+    assert line["event"] == "somebody.else: could not use %r"
+
+
+def test_the_key_is_redacted_wherever_it_stands_in_a_line(stream: io.StringIO) -> None:
+    """Ours: redaction sees the whole formatted line."""
+    log_event(logging.getLogger("blikk_mcp.test"), logging.INFO, f"event {KEY}", field=KEY, name_x=[KEY])
+    assert find(KEY, stream.getvalue()) == []
+
+
+def test_text_is_one_line_a_record(stream: io.StringIO) -> None:
+    """Ours: `text` is for people; a line break in a field forges no record."""
+    start_logging("info", "text", Redactor([]).text, stream)
+    log_event(logging.getLogger("blikk_mcp.test"), logging.INFO, "event", field="a\nb")
+    assert re.fullmatch(r"\S+ info    event field=a \| b\n", stream.getvalue())

@@ -1,0 +1,74 @@
+"""`get_payment_status`: what is known of a payment now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from blikk_payments.channel.client import is_payment_id
+from blikk_tools.arguments import IDEMPOTENCY_KEY, Arguments, checked, input_schema
+from blikk_tools.result import Result, of_snapshot, output_schema
+from blikk_tools.tool import Annotations, Call, Tool
+
+DESCRIPTION = "Look up a payment by payment_id or by the idempotency_key it was created with. Changes nothing."
+
+
+class GetPaymentStatusArguments(Arguments):
+    """What `get_payment_status` takes: exactly one of the two."""
+
+    payment_id: Annotated[str, Field(description="Give this or idempotency_key")] = ""
+    idempotency_key: Annotated[str, Field(description="The key given to create_payment")] = ""
+
+    @field_validator("payment_id")
+    @classmethod
+    def _payment_id(cls, value: str) -> str:
+        return checked_payment_id(value) if value else value
+
+    @field_validator("idempotency_key")
+    @classmethod
+    def _idempotency_key(cls, value: str) -> str:
+        if value and not IDEMPOTENCY_KEY.fullmatch(value):
+            raise ValueError("has 8 to 128 of the characters A-Z a-z 0-9 . _ : -")
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> GetPaymentStatusArguments:
+        if bool(self.payment_id) == bool(self.idempotency_key):
+            raise ValueError("give exactly one of payment_id and idempotency_key")
+        return self
+
+
+def checked_payment_id(value: str) -> str:
+    """The id, if it can be one of Blikk's.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not is_payment_id(value):
+        raise ValueError("is not a payment_id: 1 to 128 of the characters A-Z a-z 0-9 . _ ~ : -")
+    return value
+
+
+async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
+    """Ask Blikk, unless the payment is final, and fall back to what was known before.
+
+    Raises:
+        PaymentsError: the ledger has no such key, or cannot be read.
+    """
+    arguments = checked(GetPaymentStatusArguments, raw)
+    call.payment_id, call.idempotency_key = arguments.payment_id, arguments.idempotency_key
+    snapshot = await call.service.status(payment_id=arguments.payment_id, idempotency_key=arguments.idempotency_key)
+    return of_snapshot(snapshot, call.presentation)
+
+
+TOOL = Tool(
+    name="get_payment_status",
+    title="Get a payment's status",
+    description=DESCRIPTION,
+    annotations=Annotations(read_only=True, destructive=False, idempotent=True, open_world=True),
+    input_schema=input_schema(GetPaymentStatusArguments),
+    output_schema=output_schema(),
+    run=run,
+)

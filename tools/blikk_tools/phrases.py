@@ -1,0 +1,96 @@
+"""What people read, in English and Icelandic: short, plain, and no word that only an engineer knows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Language = Literal["en", "is"]
+
+WARNINGS: dict[str, str] = {
+    "holder_differs": "The account's holder, as its IBAN says, is not creditor_ssn: the bank is likely to refuse.",
+    "foreign_iban": "This is not an Icelandic account: it is not known whether Blikk accepts it.",
+    "kennitala_doubtful": "creditor_ssn does not look like an ordinary kennitala: check it with the person.",
+    "link_withheld": "Blikk's approval link did not pass the safety rules and is not shown.",
+    "punycode": "The link's host is written in punycode (xn--): the person must check it with care.",
+    "not_kept": "The ledger could not be written after Blikk answered: tell the operator.",
+}
+"""By code: what a payment's maker and its approver should know before it goes on."""
+
+PERSON: dict[Language, dict[str, str]] = {
+    "en": {
+        "payment": "{amount} to “{name}” (account {account})",
+        "unknown_payment": "a payment whose amount and payee are not known here",
+        "real": "This is a real payment.",
+        "test": "This is {environment}.",
+        "environment_production": "Blikk",
+        "environment_stage": "Blikk's test environment: no real money moves",
+        "environment_sandbox": "a sandbox: no real money moves",
+        "environment_custom": "a payment through {host}, which is not one of Blikk's own addresses",
+        "open_link": (
+            "Please approve {payment} at your bank: {url} The page is at {host}. Check that amount and payee are the "
+            "same there, and approve only if you want this payment. Nothing is paid until you approve. The link works "
+            "for a few minutes only. Nobody but your bank may ask you for codes. Afterwards, say here that you are done."
+        ),
+        "onboarding": (
+            "Before {payment} can go on, you have to register at your bank's page: {url} The page is at {host}. Nothing "
+            "is paid yet. After that you will be asked to approve the payment itself. Nobody but your bank may ask you "
+            "for codes. Afterwards, say here that you are done."
+        ),
+        "bank_app": (
+            "Please open your bank's app and approve {payment} there. Check that amount and payee are the same, and "
+            "approve only if you want this payment. Nothing is paid until you approve. If the app shows nothing, look "
+            "in Blikk's merchant portal. Afterwards, say here that you are done."
+        ),
+        "paid": "Paid: {payment}.",
+        "failed": "Not paid: {payment}. The payment ended without money being moved.",
+        "unknown": (
+            "It is not known whether {payment} was paid. Please do not pay it again before somebody has looked for it in "
+            "Blikk's merchant portal."
+        ),
+        "ask": "Pay {payment}?",
+        "ask_duplicate": "The same amount was already sent to the same account (payment {earlier}). Is this a second one?",
+        "ask_above": "It is above the amount that goes without asking.",
+        "ask_end": "Nothing has been sent yet, and you will still have to approve at your bank.",
+        "tick_box": "Yes, make this payment",
+    },
+    "is": {
+        "payment": "{amount} til „{name}“ (reikningur {account})",
+        "unknown_payment": "greiðslu þar sem upphæð og viðtakandi eru ekki þekkt hér",
+        "real": "Þetta er raunveruleg greiðsla.",
+        "test": "Þetta er {environment}.",
+        "environment_production": "Blikk",
+        "environment_stage": "prófunarumhverfi Blikk: engir raunverulegir peningar færast",
+        "environment_sandbox": "sandkassi: engir raunverulegir peningar færast",
+        "environment_custom": "greiðsla í gegnum {host}, sem er ekki eitt af netföngum Blikk",
+        "open_link": (
+            "Vinsamlegast samþykktu {payment} hjá bankanum þínum: {url} Síðan er á {host}. Gættu að því að upphæð og "
+            "viðtakandi séu þau sömu þar og samþykktu aðeins ef þú vilt þessa greiðslu. Ekkert er greitt fyrr en þú "
+            "samþykkir. Hlekkurinn virkar aðeins í nokkrar mínútur. Enginn nema bankinn þinn má biðja þig um kóða. "
+            "Láttu vita hér þegar þú hefur lokið þessu."
+        ),
+        "onboarding": (
+            "Áður en {payment} getur farið áfram þarftu að skrá þig á síðu bankans: {url} Síðan er á {host}. Ekkert hefur "
+            "verið greitt. Að því loknu verður þú beðin(n) um að samþykkja greiðsluna sjálfa. Enginn nema bankinn þinn "
+            "má biðja þig um kóða. Láttu vita hér þegar þú hefur lokið þessu."
+        ),
+        "bank_app": (
+            "Vinsamlegast opnaðu app bankans þíns og samþykktu {payment} þar. Gættu að því að upphæð og viðtakandi séu þau "
+            "sömu og samþykktu aðeins ef þú vilt þessa greiðslu. Ekkert er greitt fyrr en þú samþykkir. Ef ekkert birtist "
+            "í appinu skaltu líta í söluaðilagátt Blikk. Láttu vita hér þegar þú hefur lokið þessu."
+        ),
+        "paid": "Greitt: {payment}.",
+        "failed": "Ógreitt: {payment}. Greiðslunni lauk án þess að peningar færðust.",
+        "unknown": (
+            "Ekki er vitað hvort greitt var: {payment}. Vinsamlegast greiddu þetta ekki aftur fyrr en einhver hefur leitað "
+            "að greiðslunni í söluaðilagátt Blikk."
+        ),
+        "ask": "Greiða {payment}?",
+        "ask_duplicate": (
+            "Sama upphæð hefur þegar verið send á sama reikning (greiðsla {earlier}). Er þetta önnur greiðsla til viðbótar?"
+        ),
+        "ask_above": "Upphæðin er yfir þeim mörkum sem greidd eru án þess að spyrja.",
+        "ask_end": "Ekkert hefur verið sent enn og þú þarft líka að samþykkja hjá bankanum þínum.",
+        "tick_box": "Já, greiða þetta",
+    },
+}
+"""By language: the parts that a person's instruction and question are made of."""

@@ -1,0 +1,65 @@
+"""What a tool is, and what one call of it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from blikk_payments.models import PaymentIntent
+from blikk_payments.service import Asker, PaymentService
+from blikk_tools.instructions import Presentation
+
+if TYPE_CHECKING:
+    from blikk_tools.result import Result
+
+
+class Progress(Protocol):
+    """Reports to the caller that a wait goes on; does nothing if the caller did not ask for it."""
+
+    async def __call__(self, done_seconds: float, of_seconds: float, message: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaitLimits:
+    """How long `await_payment` waits when it is not told, and how long at most."""
+
+    default_seconds: float = 25.0
+    most_seconds: float = 45.0
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a tool: its collaborators, and what became known of it on the way (for its result and its log line)."""
+
+    service: PaymentService
+    presentation: Presentation
+    progress: Progress
+    waits: WaitLimits = field(default_factory=WaitLimits)
+    asker: Asker | None = None
+    intent: PaymentIntent | None = None
+    payment_id: str = ""
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """What a tool does to the world. A test ties each of these to the code."""
+
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool as the server offers it."""
+
+    name: str
+    title: str
+    description: str
+    annotations: Annotations
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any]
+    run: Callable[[Call, Mapping[str, Any] | None], Awaitable[Result]]
