@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 from blikk_mcp.settings import SETTINGS
 from blikk_tools.catalog import ALL_TOOLS
+
+WORDS = ("", "any", "never")
+"""Defaults that are said in words and are no values one could set."""
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -30,7 +32,9 @@ def settings() -> str:
     """Every setting and its default."""
     lines = ["| setting | default | |", "|---|---|---|"]
     for setting in SETTINGS:
-        default = setting.default if " " in setting.default or not setting.default else f"`{setting.default}`"
+        default = (
+            f"`{setting.default}`" if setting.default not in WORDS and " " not in setting.default else setting.default
+        )
         lines.append(f"| `{setting.name}` | {default or '–'} | {setting.meaning} |")
     return "\n".join(lines)
 
@@ -38,11 +42,10 @@ def settings() -> str:
 def main() -> int:
     """Write README.md anew, or say that it should be."""
     before = text = README.read_text()
-    for name, make in (("tools", tools), ("settings", settings)):
+    for name, part in (("tools", tools()), ("settings", settings())):
         begin, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
-        text = re.sub(
-            f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{make()}\n{end}", text, flags=re.DOTALL
-        )  # noqa: B023
+        head, rest = text.split(begin)
+        text = f"{head}{begin}\n{part}\n{end}{rest.split(end)[1]}"
     if text == before:
         return 0
     if "--check" in sys.argv:

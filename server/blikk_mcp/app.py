@@ -18,12 +18,14 @@ from mcp.shared.exceptions import MCPError
 from blikk_mcp import __version__
 from blikk_mcp.asking import AnswerNeeded, LazyStateBoundary, asker_for
 from blikk_mcp.logs import log_event
+from blikk_mcp.opening import opener_for
 from blikk_mcp.payments import presentation_of, running_service
 from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import Settings
 from blikk_payments.errors import PaymentsError
 from blikk_payments.service import PaymentService
 from blikk_tools.catalog import SERVER_INSTRUCTIONS, catalog
+from blikk_tools.handed_links import HandedLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
@@ -54,6 +56,7 @@ class App:
             self._tools = catalog(read_only=False)
             self._presentation = Presentation(environment="custom")
             self._waits = WaitLimits()
+        self._handed = HandedLinks()
         self._listed = types.ListToolsResult(tools=[_listed(tool) for tool in self._tools.values()])
 
     def server(self) -> Server[Any]:
@@ -115,6 +118,8 @@ class App:
             progress=_Progress(ctx),
             waits=self._waits,
             asker=asker_for(ctx, params, self._presentation),
+            opener=opener_for(ctx, params),
+            handed=self._handed,
         )
 
     def _log(self, tool: Tool, started: float, **fields: object) -> None:

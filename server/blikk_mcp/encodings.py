@@ -24,7 +24,10 @@ _WRAPPING = r"[\s\0]+"
 # Backslashes go by themselves too, so that JSON within JSON reads like the text that it stands for.
 _BACKSLASH = rf"\\+(?:u(?P<unicode>{_HEX}{{4}})|x(?P<byte>{_HEX}{{2}})|[nrt]|)"
 _PERCENT = rf"%(?:25){{0,8}}(?P<percent>[0-7]{_HEX})"
-_ENTITY = r"&(?:amp;){0,8}(?P<entity>#?[0-9A-Za-z]{1,12};)"
+_ENTITY = (
+    rf"&(?:(?:amp;){{1,8}}(?=#(?:[0-9]{{1,7}}|[xX]{_HEX}{{1,6}});|(?:amp|lt|gt|quot|apos);))?"
+    r"(?P<entity>#?[0-9A-Za-z]{1,12};)"
+)
 _HEX_SEPARATOR = rf"(?<={_HEX}{{2}})[:,-](?=\s{{0,8}}(?:0x)?{_HEX}{{2}})|0x(?={_HEX}{{2}})"
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -109,6 +112,9 @@ def forms(secret: str) -> dict[str, str]:
     """What the secret turns into as a whole, by name."""
     data = secret.encode("utf-8", "surrogatepass")
     found = {"plain": secret, "reversed": secret[::-1], "hex": data.hex()}
+    if "\\" in secret:
+        # What a view takes for an escape in the secret itself is none once the backslash is encoded.
+        found |= {f"{name}, bare": found[name].replace("\\", "") for name in ("plain", "reversed")}
     if not secret.isascii():
         found["url"] = quote(data, safe="")
         found["json"] = json.dumps(secret)[1:-1]

@@ -1,17 +1,27 @@
-"""`await_payment`: wait, for a bounded time, until a payment is final or a person has to act."""
+"""`await_payment`: wait, for a bounded time, until a payment is final or a person has to act.
+
+Where the client can open a link for the person, it is asked to, once a link, and the waiting goes on beside it.
+Everywhere else the ordinary result carries the link. Either way only Blikk's status says what was paid.
+"""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import anyio
 from pydantic import Field, field_validator
 
+from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import NEEDS_PERSON
 from blikk_payments.models import PaymentRecord
+from blikk_payments.snapshot import Snapshot
 from blikk_tools.arguments import Arguments, checked, input_schema
 from blikk_tools.get_payment_status import checked_payment_id
-from blikk_tools.result import Result, of_snapshot, output_schema
+from blikk_tools.handed_links import Answer, HandedLink, Opener
+from blikk_tools.instructions import Shown
+from blikk_tools.result import Result, of_snapshot, output_schema, shown_link
 from blikk_tools.tool import Annotations, Call, Tool
 
 DESCRIPTION = (
@@ -43,16 +53,95 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
     call.payment_id = arguments.payment_id
     given = "wait_seconds" in arguments.model_fields_set
     seconds = min(arguments.wait_seconds if given else call.waits.default_seconds, call.waits.most_seconds)
+    waiting = _Waiting(call, arguments.payment_id, seconds, told=arguments.human_informed)
+    snapshot = await waiting.look()
+    note = ""
+    while call.opener is not None and not note and (link := waiting.link_to_hand_over(snapshot)):
+        snapshot, note = await waiting.hand_over(call.opener, link, snapshot)
+    await waiting.finish(snapshot)
+    return of_snapshot(snapshot, call.presentation, note=note)
 
-    def stop(record: PaymentRecord) -> bool:
-        return record.status in NEEDS_PERSON and not arguments.human_informed
 
-    async def tick(gone: float, record: PaymentRecord | None) -> None:
-        needs_person = record is not None and record.status in NEEDS_PERSON
-        await call.progress(gone, seconds, call.presentation.waiting(needs_person))
+class _Waiting:
+    """One wait: how much of its time is left, and whether the person knows of the link."""
 
-    snapshot = await call.service.wait(arguments.payment_id, seconds=seconds, until=stop, tick=tick)
-    return of_snapshot(snapshot, call.presentation)
+    def __init__(self, call: Call, payment_id: str, seconds: float, *, told: bool) -> None:
+        self._call = call
+        self._payment_id = payment_id
+        self._seconds = seconds
+        self._started = anyio.current_time()
+        self._told = told
+
+    async def look(self, knows_of: str = "") -> Snapshot:
+        """Wait for what is left of the time, or until a person has to act who does not know of it."""
+
+        def stop(record: PaymentRecord) -> bool:
+            return record.status in NEEDS_PERSON and not self._knows(record, knows_of)
+
+        async def tick(gone: float, record: PaymentRecord | None) -> None:
+            needs_person = record is not None and record.status in NEEDS_PERSON
+            done = anyio.current_time() - self._started
+            await self._call.progress(done, self._seconds, self._call.presentation.waiting(needs_person))
+
+        left = max(0.0, self._started + self._seconds - anyio.current_time())
+        return await self._call.service.wait(self._payment_id, seconds=left, until=stop, tick=tick)
+
+    def link_to_hand_over(self, snapshot: Snapshot) -> Link | None:
+        """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
+        record = snapshot.record
+        if not snapshot.fresh or record.status not in NEEDS_PERSON or self._told:
+            return None
+        handed = self._call.handed.of(self._payment_id)
+        if handed is not None and handed.url == record.approval_url:
+            return None
+        return shown_link(record, self._call.presentation)
+
+    async def hand_over(self, opener: Opener, link: Link, snapshot: Snapshot) -> tuple[Snapshot, str]:
+        """Ask the client to open the link, and wait beside it; what stands after that, and a warning's code."""
+        message = self._call.presentation.hand_over(Shown.of_record(snapshot.record), link)
+        handed = HandedLink(uuid.uuid4().hex, link.url, "unasked")
+        answer: Answer = "unasked"
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+
+            async def ask() -> None:
+                nonlocal answer, failure
+                try:
+                    answer = await opener.open(link, message, handed.link_id)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
+                    failure = error  # raised below, as itself and not as a group of one
+                if answer != "accept":
+                    tasks.cancel_scope.cancel()
+
+            tasks.start_soon(ask)
+            snapshot = await self.look(knows_of=link.url)
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        if answer == "unasked":
+            # Neither yes nor no while this wait lasted: the next one asks again.
+            return snapshot, ""
+        handed.answer = answer
+        self._call.handed.remember(self._payment_id, handed)
+        return snapshot, {"decline": "declined", "cancel": "cancelled"}.get(answer, "")
+
+    async def finish(self, snapshot: Snapshot) -> None:
+        """Tell the client once that a link it opened has done its work."""
+        handed = self._call.handed.of(self._payment_id)
+        over = snapshot.fresh and snapshot.record.status not in NEEDS_PERSON
+        if handed is None or handed.finished or not over or self._call.opener is None:
+            return
+        handed.finished = True
+        if handed.answer == "accept":
+            await self._call.opener.finished(handed.link_id)
+
+    def _knows(self, record: PaymentRecord, knows_of: str) -> bool:
+        if self._told or (knows_of and record.approval_url == knows_of):
+            return True
+        handed = self._call.handed.of(self._payment_id)
+        if handed is None or handed.url != record.approval_url or self._call.opener is None:
+            return False
+        return handed.answer != "decline"
 
 
 TOOL = Tool(

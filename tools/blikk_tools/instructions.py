@@ -154,6 +154,12 @@ class Presentation:
         parts.append(words["ask_end"])
         return " ".join(parts)
 
+    def hand_over(self, shown: Shown, link: Link) -> str:
+        """What a client shows beside a link that it opens itself."""
+        real = PERSON[self.language]["real" if self.environment == "production" else "test"]
+        words = PERSON[self.language]["hand_over"].format(payment=self._payment(shown), host=link.host)
+        return f"{real.format(environment=self._environment())} {words}"
+
     def tick_box(self) -> str:
         """The label of the box that a person ticks to confirm."""
         return PERSON[self.language]["tick_box"]

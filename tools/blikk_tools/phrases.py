@@ -12,6 +12,8 @@ WARNINGS: dict[str, str] = {
     "kennitala_doubtful": "creditor_ssn does not look like an ordinary kennitala: check it with the person.",
     "link_withheld": "Blikk's approval link did not pass the safety rules and is not shown.",
     "punycode": "The link's host is written in punycode (xn--): the person must check it with care.",
+    "declined": "The person declined to open the link. Nothing is paid; ask them what they want.",
+    "cancelled": "The person closed the request to open the link without an answer. Nothing is paid.",
     "not_kept": "The ledger could not be written after Blikk answered: tell the operator.",
 }
 """By code: what a payment's maker and its approver should know before it goes on."""
@@ -52,6 +54,10 @@ PERSON: dict[Language, dict[str, str]] = {
         "ask_above": "It is above the amount that goes without asking.",
         "ask_end": "Nothing has been sent yet, and you will still have to approve at your bank.",
         "tick_box": "Yes, make this payment",
+        "hand_over": (
+            "Approve {payment} at your bank, at {host}. Check that amount and payee are the same there. Nothing is paid "
+            "until you approve. Nobody but your bank may ask you for codes."
+        ),
     },
     "is": {
         "payment": "{amount} til „{name}“ (reikningur {account})",
@@ -91,6 +97,10 @@ PERSON: dict[Language, dict[str, str]] = {
         "ask_above": "Upphæðin er yfir þeim mörkum sem greidd eru án þess að spyrja.",
         "ask_end": "Ekkert hefur verið sent enn og þú þarft líka að samþykkja hjá bankanum þínum.",
         "tick_box": "Já, greiða þetta",
+        "hand_over": (
+            "Samþykktu {payment} hjá bankanum þínum, á {host}. Gættu að því að upphæð og viðtakandi séu þau sömu þar. "
+            "Ekkert er greitt fyrr en þú samþykkir. Enginn nema bankinn þinn má biðja þig um kóða."
+        ),
     },
 }
 """By language: the parts that a person's instruction and question are made of."""

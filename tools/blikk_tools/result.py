@@ -97,16 +97,16 @@ def outcome_of(record: PaymentRecord) -> Outcome:
     return Outcome.NEEDS_HUMAN if record.status in NEEDS_PERSON else Outcome.PENDING
 
 
-def of_snapshot(snapshot: Snapshot, presentation: Presentation) -> Result:
-    """A payment as it stands, in the words for model and person."""
+def of_snapshot(snapshot: Snapshot, presentation: Presentation, *, note: str = "") -> Result:
+    """A payment as it stands, in the words for model and person; `note` is the code of one more warning."""
     record, error = snapshot.record, snapshot.error
     outcome = outcome_of(record)
     action, link, link_warning = _hand_over(snapshot, outcome, presentation)
     shown = Shown.of_record(record)
     warnings = [presentation.warning(code) for code in record.warnings]
     warnings += [link_warning] if link_warning else []
-    if not snapshot.kept:
-        warnings.append(presentation.warning("not_kept"))
+    codes = [note, "" if snapshot.kept else "not_kept"]
+    warnings += [presentation.warning(code) for code in codes if code]
     error_code = error.code if error else ""
     return Result(
         outcome=outcome,
@@ -133,6 +133,16 @@ def of_snapshot(snapshot: Snapshot, presentation: Presentation) -> Result:
     )
 
 
+def shown_link(record: PaymentRecord, presentation: Presentation) -> Link | None:
+    """The record's approval link, if it has one that may be shown."""
+    try:
+        return check_link(
+            record.approval_url, allowed_hosts=presentation.sca_hosts, allow_loopback_http=presentation.loopback
+        )
+    except LinkRefused:
+        return None
+
+
 def _hand_over(
     snapshot: Snapshot, outcome: Outcome, presentation: Presentation
 ) -> tuple[HumanAction, Link | None, str]:
@@ -143,16 +153,9 @@ def _hand_over(
     record = snapshot.record
     if outcome is not Outcome.NEEDS_HUMAN or not snapshot.fresh:
         return HumanAction.NONE, None, ""
-    if not record.approval_url:
-        return HumanAction.BANK_APP, None, ""
-    try:
-        link = check_link(
-            record.approval_url,
-            allowed_hosts=presentation.sca_hosts,
-            allow_loopback_http=presentation.loopback,
-        )
-    except LinkRefused:
-        return HumanAction.BANK_APP, None, presentation.warning("link_withheld")
+    link = shown_link(record, presentation)
+    if link is None:
+        return HumanAction.BANK_APP, None, presentation.warning("link_withheld") if record.approval_url else ""
     onboarding = record.status is Status.USER_ONBOARDING_REQUIRED
     action = HumanAction.ONBOARDING if onboarding else HumanAction.OPEN_LINK
     return action, link, presentation.warning("punycode") if link.punycode else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from blikk_payments.models import PaymentIntent
 from blikk_payments.service import Asker, PaymentService
+from blikk_tools.handed_links import HandedLinks, Opener
 from blikk_tools.instructions import Presentation
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Call:
     progress: Progress
     waits: WaitLimits = field(default_factory=WaitLimits)
     asker: Asker | None = None
+    opener: Opener | None = None
+    handed: HandedLinks = field(default_factory=HandedLinks)
     intent: PaymentIntent | None = None
     payment_id: str = ""
     idempotency_key: str = ""

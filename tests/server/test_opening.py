@@ -1,0 +1,168 @@
+"""Handing the link over through the client: asked once a link, never sent to a client that did not declare it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mcp_types as types
+import pytest
+
+from blikk_sandbox.person import approve
+from blikk_sandbox.running import RunningSandbox
+from tests.sandbox_control import control
+from tests.server.running import PAYMENT, Process, call, connected, environment, spawned
+
+pytestmark = pytest.mark.anyio
+
+ERAS = pytest.mark.parametrize("mode", ["legacy", "auto"], ids=["handshake era", "modern era"])
+
+
+@pytest.fixture
+def environ(sandbox: RunningSandbox, tmp_path: Path) -> dict[str, str]:
+    return environment(sandbox, tmp_path)
+
+
+class Browser:
+    """A client's own way to open links. `acts` is what the person does when the link is shown."""
+
+    def __init__(self, action: str, *, acts: bool = False) -> None:
+        self._action = action
+        self._acts = acts
+        self.opened: list[types.ElicitRequestURLParams] = []
+
+    async def __call__(self, context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+        assert isinstance(params, types.ElicitRequestURLParams)
+        self.opened.append(params)
+        if self._acts:
+            await approve(params.url)
+        return types.ElicitResult.model_validate({"action": self._action})
+
+
+async def waited(client: Any, payment_id: str, **more: Any) -> dict[str, Any]:
+    return await call(client, "await_payment", {"payment_id": payment_id, "wait_seconds": 3, **more})
+
+
+@ERAS
+async def test_a_client_that_opens_links_is_asked_and_the_wait_goes_on(environ: dict[str, str], mode: str) -> None:
+    """MCP, URL elicitation: the link goes to the person through the client; only Blikk's status says what was paid."""
+    browser = Browser("accept", acts=True)
+    async with connected(environ, mode, elicitation_callback=browser) as client:
+        created = await call(client, "create_payment", PAYMENT)
+        assert browser.opened == []
+        ended = await waited(client, created["payment_id"])
+    assert ended["outcome"] == "paid"
+    (opened,) = browser.opened
+    assert opened.url == created["approval_url"]
+    assert "1,000 ISK" in opened.message
+    assert "127.0.0.1" in opened.message
+
+
+@ERAS
+async def test_consent_to_open_the_link_is_not_payment(environ: dict[str, str], mode: str) -> None:
+    """MCP: accept means consent to open the link; a person who then does nothing has paid nothing."""
+    browser = Browser("accept")
+    async with connected(environ, mode, elicitation_callback=browser) as client:
+        created = await call(client, "create_payment", PAYMENT)
+        for _ in range(2):
+            result = await call(client, "await_payment", {"payment_id": created["payment_id"], "wait_seconds": 1})
+            assert (result["outcome"], result["final"]) == ("needs_human", False)
+    assert len(browser.opened) == 1
+
+
+@ERAS
+@pytest.mark.parametrize(("action", "said"), [("decline", "declined"), ("cancel", "closed")])
+async def test_a_person_who_does_not_open_it_is_reported_and_not_asked_again(
+    environ: dict[str, str], mode: str, action: str, said: str
+) -> None:
+    """Ours: declined and cancelled are reported as what they are, and the ordinary result carries the link."""
+    browser = Browser(action)
+    async with connected(environ, mode, elicitation_callback=browser) as client:
+        created = await call(client, "create_payment", PAYMENT)
+        result = await waited(client, created["payment_id"])
+        assert said in result["warnings"]
+        assert (result["outcome"], result["approval_url"]) == ("needs_human", created["approval_url"])
+        again = await call(client, "await_payment", {"payment_id": created["payment_id"], "wait_seconds": 0})
+        assert again["outcome"] == "needs_human"
+    assert len(browser.opened) == 1
+
+
+@ERAS
+async def test_a_person_who_was_told_already_is_not_asked(environ: dict[str, str], mode: str) -> None:
+    """Ours: human_informed true suppresses the question."""
+    browser = Browser("accept")
+    async with connected(environ, mode, elicitation_callback=browser) as client:
+        created = await call(client, "create_payment", PAYMENT)
+        await call(
+            client, "await_payment", {"payment_id": created["payment_id"], "human_informed": True, "wait_seconds": 0}
+        )
+    assert browser.opened == []
+
+
+@ERAS
+async def test_a_newer_link_is_handed_over_anew(environ: dict[str, str], sandbox: RunningSandbox, mode: str) -> None:
+    """A public integrator: after onboarding there is another link; ours: asked once a link."""
+    control(sandbox, "lives", {"life": "onboarding"})
+    opened: list[str] = []
+
+    async def person(context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+        assert isinstance(params, types.ElicitRequestURLParams)
+        opened.append(params.url)
+        await approve(params.url, decision="complete" if len(opened) == 1 else "approve")
+        return types.ElicitResult(action="accept")
+
+    async with connected(environ, mode, elicitation_callback=person) as client:
+        created = await call(client, "create_payment", PAYMENT)
+        ended = await call(client, "await_payment", {"payment_id": created["payment_id"], "wait_seconds": 10})
+    assert ended["outcome"] == "paid"
+    assert len(set(opened)) == len(opened) == 2
+
+
+@pytest.mark.parametrize(
+    ("version", "capabilities"),
+    [
+        ("2025-11-25", {}),
+        ("2025-11-25", {"elicitation": {}}),
+        ("2025-11-25", {"elicitation": {"form": {}}}),
+        ("2025-06-18", {"elicitation": {"url": {}}}),
+        ("2024-11-05", {"elicitation": {"url": {}}}),
+    ],
+    ids=["nothing", "empty", "forms", "older revision", "oldest revision"],
+)
+async def test_no_link_is_sent_to_a_client_that_did_not_declare_it(
+    environ: dict[str, str], version: str, capabilities: dict[str, Any]
+) -> None:
+    """MCP: a server must not send what the client did not declare, nor what its revision does not have."""
+    async with spawned(environ) as server:
+        await server.initialize(version, capabilities)
+        created = await server.call("create_payment", PAYMENT)
+        number = await server.send(
+            "tools/call",
+            {"name": "await_payment", "arguments": {"payment_id": created["payment_id"], "wait_seconds": 1}},
+        )
+        answer = await server.receive()
+        assert answer["id"] == number
+        assert answer["result"]["structuredContent"]["approval_url"] == created["approval_url"]
+
+
+async def test_the_client_is_told_when_the_link_has_done_its_work(environ: dict[str, str]) -> None:
+    """MCP 2025-11-25: a completion notice follows a link that was opened."""
+    async with spawned(environ) as server:
+        await server.initialize("2025-11-25", {"elicitation": {"url": {}}})
+        created = await server.call("create_payment", PAYMENT)
+        arguments = {"payment_id": created["payment_id"], "wait_seconds": 5}
+        number = await server.send("tools/call", {"name": "await_payment", "arguments": arguments})
+        asked = await _method(server, "elicitation/create")
+        assert asked["params"]["mode"] == "url"
+        await server.send_line(f'{{"jsonrpc":"2.0","id":{asked["id"]},"result":{{"action":"accept"}}}}')
+        await approve(asked["params"]["url"])
+        notice = await _method(server, "notifications/elicitation/complete")
+        assert notice["params"]["elicitationId"] == asked["params"]["elicitationId"]
+        assert (await server.receive())["id"] == number
+
+
+async def _method(server: Process, method: str) -> dict[str, Any]:
+    while True:
+        message = await server.receive()
+        if message.get("method") == method:
+            return message

@@ -1,0 +1,54 @@
+"""Approval links that a client was asked to open itself: which, and what the person said."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from blikk_payments.channel.links import Link
+
+LINKS_AT_MOST = 1000
+"""Payments whose last handed-over link is remembered; for the oldest beyond that the person may be asked again."""
+
+Answer = Literal["accept", "decline", "cancel", "unasked"]
+
+
+class Opener(Protocol):
+    """The client's own way to show a link to the person, where it declared one."""
+
+    async def open(self, link: Link, message: str, link_id: str) -> Answer:
+        """Ask the person to open the link. `accept` is consent to open it, never an approval of the payment."""
+        ...
+
+    async def finished(self, link_id: str) -> None:
+        """Tell the client that what the link was for is over."""
+        ...
+
+
+@dataclass(slots=True)
+class HandedLink:
+    """A link that was handed over, and the person's answer."""
+
+    link_id: str
+    url: str
+    answer: Answer
+    finished: bool = False
+
+
+class HandedLinks:
+    """By payment id, the last link that a client was asked to open. Lives as long as the process."""
+
+    def __init__(self) -> None:
+        self._links: OrderedDict[str, HandedLink] = OrderedDict()
+
+    def of(self, payment_id: str) -> HandedLink | None:
+        """The payment's last handed-over link."""
+        return self._links.get(payment_id)
+
+    def remember(self, payment_id: str, handed: HandedLink) -> None:
+        """Keep it, and forget the oldest if there are too many."""
+        self._links[payment_id] = handed
+        self._links.move_to_end(payment_id)
+        while len(self._links) > LINKS_AT_MOST:
+            self._links.popitem(last=False)
