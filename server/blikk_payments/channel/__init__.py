@@ -1,0 +1,1 @@
+"""Blikk's Payment Channel API over HTTP, and nothing else."""

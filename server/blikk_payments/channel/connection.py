@@ -1,0 +1,93 @@
+"""The way to one base URL with one key, opened on first use: importing httpx is slow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blikk_payments.channel.answers import Fault, RawAnswer
+from blikk_payments.channel.links import is_loopback
+from blikk_payments.channel.strict_json import MAX_ANSWER_BYTES
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from blikk_payments.channel.http import Http
+
+# A host and a path, and nothing that could carry a secret or change where the key goes.
+_BASE_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Bounds in seconds. The totals bound one exchange as a whole, also one whose answer only drips."""
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 20.0
+    create_total_seconds: float = 25.0
+    read_total_seconds: float = 10.0
+
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+class Connection:
+    """Sends each request once. The base URL is kept whole, its path included, and paths hang below it."""
+
+    def __init__(self, base_url: str, api_key: SecretStr, timeouts: Timeouts) -> None:
+        """Open nothing yet.
+
+        Raises:
+            ValueError: the base URL is not https (http on loopback), or has more than host, port and path.
+        """
+        self._loopback = is_loopback(base_url)
+        if not _BASE_URL.fullmatch(base_url) or not (self._loopback or base_url.startswith("https://")):
+            raise ValueError("the base URL has to be https (http on loopback) with host, port and path at most")
+        self._base_url = base_url.rstrip("/")
+        self._api_key = api_key
+        self._timeouts = timeouts
+        self._http: Http | None = None
+        self._closed = False
+
+    async def post(self, path: str, content: bytes) -> RawAnswer | Fault:
+        """Post JSON, on a fresh connection. Raises nothing but cancellation."""
+        return await self._exchange("POST", path, content, self._timeouts.create_total_seconds, MAX_ANSWER_BYTES)
+
+    async def get(self, path: str, *, max_bytes: int) -> RawAnswer | Fault:
+        """Get a path; a larger answer than `max_bytes` has no body. Raises nothing but cancellation."""
+        return await self._exchange("GET", path, None, self._timeouts.read_total_seconds, max_bytes)
+
+    async def aclose(self) -> None:
+        """Close the connections. Later requests are faults that were never sent."""
+        self._closed = True
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def _exchange(
+        self, method: str, path: str, content: bytes | None, total_seconds: float, max_bytes: int
+    ) -> RawAnswer | Fault:
+        http = self._open()
+        if http is None:
+            return Fault(maybe_sent=False)
+        return await http.exchange(method, path, content=content, total_seconds=total_seconds, max_bytes=max_bytes)
+
+    def _open(self) -> Http | None:
+        """The connections; None once closed, or if the environment's proxy or certificates do not work."""
+        if self._closed:
+            return None
+        if self._http is None:
+            from blikk_payments.channel.http import Http
+
+            try:
+                self._http = Http(
+                    self._base_url,
+                    self._api_key,
+                    connect_seconds=self._timeouts.connect_seconds,
+                    read_seconds=self._timeouts.read_seconds,
+                    # Traffic that never leaves this machine is no business of a proxy.
+                    trust_env=not self._loopback,
+                )
+            except Exception:  # noqa: BLE001 - say, no such certificate file: nothing is sent
+                return None
+        return self._http

@@ -1,0 +1,673 @@
+"""The client against a real loopback server with real faults: what each one means for the money."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS, pause_seconds, retry_after_seconds
+from blikk_payments.channel.client import ChannelClient, Timeouts, is_payment_id
+from blikk_payments.channel.errors import ChannelError, NotSent, ReadFailed, ReadRefused, Refused, Uncertain
+from blikk_payments.channel.http import MAYBE_SENT
+from blikk_payments.channel.wire import PaymentOrder, Status
+from tests.payments.loopback import (
+    Answer,
+    Loopback,
+    as_json,
+    drip,
+    drip_head,
+    free_port,
+    half_close,
+    hang,
+    http,
+    loopback,
+    raw,
+    reset,
+)
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "canary-7f3a9c51d2"
+KENNITALA = "0101302989"
+IBAN = "IS140159260076545510730339"
+PATIENT = Timeouts(connect_seconds=10, read_seconds=10, create_total_seconds=20, read_total_seconds=20)
+IMPATIENT = Timeouts(connect_seconds=10, read_seconds=0.3, create_total_seconds=0.8, read_total_seconds=0.8)
+"""For servers that never finish: the wait is real, so it is short."""
+
+ORDER = PaymentOrder(amount_isk=1000, creditor_name="Jón Þór", creditor_ssn=KENNITALA, creditor_iban=IBAN)
+CREATED = {"id": "pay-1", "status": "DRAFT", "redirectUrl": "https://bank.example/sca"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The loopback server speaks asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine that runs the tests may be behind a proxy of its own."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def client(
+    base_url: str,
+    *,
+    timeouts: Timeouts = PATIENT,
+    redact: Callable[[str], str] = str,
+    pauses: list[float] | None = None,
+) -> ChannelClient:
+    """A client that records its pauses instead of making them."""
+
+    async def sleep(seconds: float) -> None:
+        if pauses is not None:
+            pauses.append(seconds)
+
+    return ChannelClient(base_url, SecretStr(CANARY), timeouts=timeouts, redact=redact, sleep=sleep, jitter=lambda: 1.0)
+
+
+async def create_error(server: Loopback, timeouts: Timeouts = PATIENT) -> ChannelError:
+    """What `create` raises, once it is sure that one request at most was sent and no secret told."""
+    channel = client(server.base_url, timeouts=timeouts)
+    try:
+        with pytest.raises(ChannelError) as caught:
+            await channel.create(ORDER)
+    finally:
+        await channel.aclose()
+    assert len(server.requests) <= 1
+    told = f"{caught.value!s}{caught.value!r}{caught.value.bank_text}{caught.value.__context__!r}"
+    assert [secret for secret in (CANARY, KENNITALA, IBAN, "127.0.0.1") if secret in told] == []
+    return caught.value
+
+
+async def read_error(server: Loopback, pauses: list[float] | None = None) -> ReadRefused | ReadFailed:
+    """What `read` of `pay-1` raises."""
+    channel = client(server.base_url, pauses=pauses)
+    try:
+        with pytest.raises((ReadRefused, ReadFailed)) as caught:
+            await channel.read("pay-1")
+    finally:
+        await channel.aclose()
+    return caught.value
+
+
+# 2xx with id and status: created
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+async def test_a_2xx_with_an_id_is_a_created_payment(status: int) -> None:
+    """Blikk's page: POST /payment creates; public code: with 200 or 201. Any 2xx with an id: ours."""
+    async with loopback(as_json(status, CREATED)) as server:
+        channel = client(server.base_url)
+        payment = await channel.create(ORDER)
+        await channel.aclose()
+    assert (payment.payment_id, payment.status) == ("pay-1", Status.DRAFT)
+    assert payment.redirect_url == "https://bank.example/sca"
+    assert [(r.method, r.target) for r in server.requests] == [("POST", "/paymentchannel/payment")]
+    assert json.loads(server.requests[0].body) == ORDER.body()
+
+
+@pytest.mark.parametrize("word", ["REJECTED", "SUCCESS", "SOMETHING_NEW"])
+async def test_a_payment_can_be_created_in_any_status(word: str) -> None:
+    """A public integrator's code: POST can answer at once with a terminal status. Unknown words: ours."""
+    async with loopback(as_json(201, {"id": "pay-1", "status": word})) as server:
+        channel = client(server.base_url)
+        payment = await channel.create(ORDER)
+        await channel.aclose()
+    assert payment.status == Status(word)
+
+
+@pytest.mark.parametrize("extra", [{}, {"status": None}, {"status": 3}, {"status": ["DRAFT"]}])
+async def test_a_created_payment_without_a_usable_status_is_still_created(extra: dict[str, object]) -> None:
+    """Ours: a 2xx with an id is created, whatever its status."""
+    async with loopback(as_json(201, {"id": "pay-1", **extra})) as server:
+        channel = client(server.base_url)
+        payment = await channel.create(ORDER)
+        await channel.aclose()
+    assert payment.status is Status.OTHER
+
+
+# 400, 401, 403, 404, 413, 422 to a POST: definite
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+async def test_a_refusal_is_definite(status: int) -> None:
+    """Blikk's page, error cases; 413 and 422 are what the same framework answers to malformed requests."""
+    problem = {"title": "Bad Request", "detail": "Not so", "errors": [{"message": "m", "value": KENNITALA}]}
+    async with loopback(as_json(status, problem)) as server:
+        error = await create_error(server)
+    assert (type(error), error.status) == (Refused, status)
+    assert error.bank_text == "Bad Request; Not so; m"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(400),
+        http(400, b"{not json"),
+        http(400, gzip.compress(b"{}"), ("Content-Encoding", "gzip")),
+        http(400, b"x" * 300_000),
+        raw(b"HTTP/1.1 400 Said\r\nContent-Length: 50\r\n\r\n{"),
+        drip(400),
+    ],
+    ids=["empty", "garbage", "compressed", "huge", "cut off", "dripping"],
+)
+async def test_a_refusal_stays_definite_when_its_body_cannot_be_read(answer: Answer) -> None:
+    """Ours: the status alone says that there is no payment."""
+    async with loopback(answer) as server:
+        error = await create_error(server, IMPATIENT)
+    assert (type(error), error.status, error.bank_text) == (Refused, 400, "")
+
+
+# connection refused, DNS or TLS failure before the request was sent: definite
+
+
+async def test_a_refused_connection_is_definite() -> None:
+    """Ours: without a connection nothing was sent."""
+    channel = client(f"http://127.0.0.1:{free_port()}/paymentchannel")
+    with pytest.raises(NotSent):
+        await channel.create(ORDER)
+    await channel.aclose()
+
+
+async def test_a_name_that_does_not_resolve_is_definite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: without an address nothing was sent."""
+
+    def unknown(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    channel = client("https://blikk.invalid/paymentchannel")
+    with pytest.raises(NotSent):
+        await channel.create(ORDER)
+    await channel.aclose()
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Not TLS\r\n\r\n", b"", None], ids=["garbage", "end", "silence"])
+async def test_a_failed_tls_handshake_is_definite_and_shows_nothing(greeting: bytes | None) -> None:
+    """Ours: the request waits for TLS. An error, an end and a time-out of the handshake: all the same."""
+    heard = bytearray()
+
+    async def speak(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            try:
+                heard.extend(await stream.receive())
+                if greeting is None:
+                    await anyio.sleep_forever()
+                await stream.send(greeting or b"")
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                pass
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, speak)
+        timeouts = Timeouts(connect_seconds=10 if greeting is not None else 0.3)
+        channel = client(f"https://127.0.0.1:{port}/paymentchannel", timeouts=timeouts)
+        with pytest.raises(NotSent):
+            await channel.create(ORDER)
+        await channel.aclose()
+        tasks.cancel_scope.cancel()
+    assert [secret for secret in (CANARY, "payment", KENNITALA) if secret.encode() in heard] == []
+
+
+async def test_a_proxy_that_refuses_is_definite_and_never_sees_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ours: the request waits for the tunnel, and the proxy hears of the host only."""
+    async with loopback(http(403)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        channel = client("https://blikk.example/paymentchannel")
+        with pytest.raises(NotSent):
+            await channel.create(ORDER)
+        await channel.aclose()
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+    assert [secret for secret in (CANARY, KENNITALA) if secret.encode() in proxy.raw] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTPS_PROXY", "socks5://127.0.0.1:1"), ("SSL_CERT_FILE", "/nowhere/at/all.pem")]
+)
+async def test_settings_of_the_environment_that_do_not_work_are_definite(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Ours: a proxy that needs another package, or missing certificates, stop all before it is sent."""
+    monkeypatch.setenv(name, value)
+    channel = client("https://blikk.example/paymentchannel")
+    with pytest.raises(NotSent):
+        await channel.create(ORDER)
+    with pytest.raises(ReadFailed):
+        await channel.read("pay-1")
+    await channel.aclose()
+
+
+async def test_a_key_that_cannot_be_a_header_is_definite_and_not_told() -> None:
+    """Ours: the HTTP library refuses it, and puts it into its error text."""
+    async with loopback(as_json(201, CREATED)) as server:
+        channel = ChannelClient(server.base_url, SecretStr(CANARY + "\n"))
+        with pytest.raises(NotSent) as caught:
+            await channel.create(ORDER)
+        await channel.aclose()
+    assert server.requests == []
+    assert [CANARY for text in (str(caught.value), repr(caught.value.__context__)) if CANARY in text] == []
+
+
+async def test_a_closed_client_sends_nothing() -> None:
+    """Ours: shutting down must not leave an unknown outcome."""
+    async with loopback(as_json(201, CREATED)) as server:
+        channel = client(server.base_url)
+        await channel.aclose()
+        with pytest.raises(NotSent):
+            await channel.create(ORDER)
+    assert server.connections == 0
+
+
+# everything else to a POST: outcome unknown
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        hang,
+        reset,
+        half_close,
+        drip_head,
+        drip(200),
+        raw(b""),
+        raw(b"SSH-2.0-garbage\r\n\r\n"),
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"),
+        raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        raw(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n"),
+        raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+        raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 50),
+    ],
+    ids=[
+        "never answers",
+        "resets",
+        "half closes",
+        "drips its status",
+        "drips its body",
+        "closes",
+        "garbage",
+        "cut off",
+        "bad chunk",
+        "endless header",
+        "switches protocol",
+        "only promises",
+    ],
+)
+async def test_a_lost_answer_is_uncertain_and_never_sent_again(answer: Answer) -> None:
+    """Ours: Blikk has no idempotency key and no search, so a payment may exist and must not be made twice."""
+    async with loopback(answer) as server:
+        error = await create_error(server, IMPATIENT)
+    assert type(error) is Uncertain
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "status", [204, 205, 300, 301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 418, 425, 429]
+)
+async def test_a_status_that_nobody_documents_is_uncertain(status: int) -> None:
+    """Ours: what Blikk's page does not name as an error case may have made a payment."""
+    async with loopback(http(status, b"", ("Location", "/paymentchannel/payment"), ("Retry-After", "0"))) as server:
+        error = await create_error(server)
+    assert (type(error), error.status) == (Uncertain, status)
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599])
+async def test_a_failure_of_the_server_is_uncertain(status: int) -> None:
+    """Blikk's page: 500 is an unexpected failure; nothing says on which side of the payment."""
+    async with loopback(as_json(status, {"title": "Internal Server Error"})) as server:
+        error = await create_error(server)
+    assert (type(error), error.status, error.bank_text) == (Uncertain, status, "Internal Server Error")
+
+
+@pytest.mark.parametrize("location", ["//[", "http://\x00bad", "https://evil.example/", "/\\", "javascript:x"])
+async def test_a_redirect_is_never_followed_whatever_it_points_to(location: str) -> None:
+    """Ours: following it would send the payment twice, and the key to another host."""
+    line = f"HTTP/1.1 307 Said\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+    async with loopback(raw(line.encode("latin-1"))) as server:
+        error = await create_error(server)
+    assert type(error) is Uncertain
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(201),
+        http(201, b"<html>created</html>"),
+        http(201, b"[]"),
+        http(201, b'{"id": 7, "status": "DRAFT"}'),
+        http(201, b'{"id": "../payment", "status": "DRAFT"}'),
+        http(201, b'{"status": "DRAFT"}'),
+        http(201, b'{"id": "pay-1", "id": "pay-2"}'),
+        http(201, gzip.compress(json.dumps(CREATED).encode()), ("Content-Encoding", "gzip")),
+        http(201, gzip.compress(json.dumps(CREATED).encode())),
+        http(201, json.dumps(CREATED).encode() + b" " * 300_000),
+        http(201, b"[" * 200_000),
+        http(201, '{"id": "pay-1"}'.encode("utf-16")),
+    ],
+)
+async def test_a_success_that_cannot_be_understood_is_uncertain(answer: Answer) -> None:
+    """Ours: a 2xx without a usable id cannot be followed up, and money may move."""
+    async with loopback(answer) as server:
+        error = await create_error(server)
+    assert (type(error), error.status) == (Uncertain, 201)
+
+
+def test_every_error_of_the_transport_is_sorted() -> None:
+    """Ours: a new kind of error in the HTTP library must be a decision here, not an accident."""
+
+    def family(kind: type[Exception]) -> set[type[Exception]]:
+        return {kind}.union(*(family(child) for child in kind.__subclasses__()))
+
+    public = {kind for kind in family(httpx.TransportError) if kind.__module__.startswith("httpx")}
+    assert public - set(MAYBE_SENT) == set()
+
+
+async def test_cancelling_a_create_propagates() -> None:
+    """Ours: the caller, who keeps the claim, decides what a cancelled create means."""
+    async with loopback(hang) as server:
+        channel = client(server.base_url)
+        with anyio.move_on_after(0.2) as scope:
+            await channel.create(ORDER)
+        await channel.aclose()
+    assert scope.cancelled_caught
+
+
+# 401, 403, 404 to a GET
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_refused_read_is_not_asked_again(status: int) -> None:
+    """Blikk's page: wrong key, another channel's payment, or not a payment: asking again does not help."""
+    async with loopback(as_json(status, {"detail": "No"})) as server:
+        error = await read_error(server)
+    assert (type(error), error.status, error.bank_text) == (ReadRefused, status, "No")
+    assert len(server.requests) == 1
+
+
+# any other failure of a GET: again, with backoff
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        hang,
+        reset,
+        drip(200),
+        raw(b""),
+        raw(b"garbage\r\n\r\n"),
+        http(200, b"{"),
+        http(200, b'{"id": "pay-2", "status": "SUCCESS"}'),
+        http(200, b'{"status": "SUCCESS"}'),
+        *(http(status) for status in (408, 409, 425, 429, 500, 502, 503, 504)),
+    ],
+)
+async def test_a_read_that_fails_in_passing_is_asked_again(answer: Answer) -> None:
+    """Ours: one 503 must not end a wait; an answer about another payment is no answer."""
+    pauses: list[float] = []
+    async with loopback(answer, as_json(200, {"id": "pay-1", "status": "SUCCESS"})) as server:
+        channel = client(server.base_url, timeouts=IMPATIENT, pauses=pauses)
+        payment = await channel.read("pay-1")
+        await channel.aclose()
+    assert payment.status is Status.SUCCESS
+    assert pauses[:1] == [0.5]
+
+
+async def test_a_read_gives_up_after_its_attempts_with_growing_pauses() -> None:
+    """Ours: every loop has a bound; many clients must not come back at the same moment."""
+    pauses: list[float] = []
+    async with loopback(http(503)) as server:
+        channel = client(server.base_url, pauses=pauses)
+        with pytest.raises(ReadFailed) as caught:
+            await channel.read("pay-1", attempts=6)
+        await channel.aclose()
+    assert caught.value.status == 503
+    assert len(server.requests) == 6
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 4.0]
+
+
+async def test_a_server_that_cannot_be_reached_is_a_failed_read() -> None:
+    """Ours: says nothing about the payment."""
+    pauses: list[float] = []
+    channel = client(f"http://127.0.0.1:{free_port()}/paymentchannel", pauses=pauses)
+    with pytest.raises(ReadFailed):
+        await channel.read("pay-1")
+    await channel.aclose()
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("status", [302, 400, 405, 410, 422])
+async def test_a_read_that_will_not_get_better_is_not_asked_again(status: int) -> None:
+    """Ours: only what passes by itself is worth another try."""
+    async with loopback(http(status, b"", ("Location", "/elsewhere"))) as server:
+        error = await read_error(server)
+    assert (type(error), error.status) == (ReadFailed, status)
+    assert len(server.requests) == 1
+
+
+async def test_a_wish_to_retry_later_is_honoured_up_to_a_bound() -> None:
+    """RFC 9110, Retry-After; the bound of 10 s is ours."""
+    pauses: list[float] = []
+    answers = [http(429, b"", ("Retry-After", "3")), http(503, b"", ("Retry-After", "999999")), http(429)]
+    async with loopback(*answers) as server:
+        await read_error(server, pauses)
+    assert pauses == [3.0, MAX_RETRY_AFTER_SECONDS]
+
+
+async def test_a_failed_read_tells_when_to_come_back() -> None:
+    """Ours: the caller's own waiting loop can keep to it."""
+    async with loopback(http(429, b"", ("Retry-After", "7"))) as server:
+        error = await read_error(server)
+    assert isinstance(error, ReadFailed)
+    assert error.retry_after_seconds == 7.0
+
+
+def test_retry_after_is_read_as_seconds_or_date_and_never_fails() -> None:
+    """RFC 9110, Retry-After: both forms."""
+    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    later = (now + timedelta(seconds=5)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    earlier = (now - timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    assert [retry_after_seconds(header, now) for header in ("4", later, earlier)] == [4.0, 5.0, 0.0]
+    for header in ("", "-1", "soon", "1e9", "٣", "Mon, 99 Foo 2026", "Sun, 01 Mar 99999 00:00:00 GMT"):
+        assert retry_after_seconds(header, now) == 0.0
+
+
+def test_jitter_spreads_a_pause_between_half_and_whole() -> None:
+    """Ours: many clients must not come back at the same moment."""
+    assert [pause_seconds(2, jitter, 0.0) for jitter in (0.0, 0.5, 1.0)] == [0.5, 0.75, 1.0]
+
+
+# the key, the address and the connection
+
+
+async def test_every_request_carries_the_key_and_nothing_else_does() -> None:
+    """Blikk's page: include the Api-Key header in every request, documentation and schema too."""
+    document = {"openapi": "3.1.0", "info": {"title": "Payment Channel"}}
+    async with loopback(
+        as_json(201, CREATED),
+        as_json(200, CREATED),
+        as_json(200, document),
+        http(200, b"<html>", content_type="text/html"),
+    ) as server:
+        channel = client(server.base_url + "/")
+        await channel.create(ORDER)
+        await channel.read("pay-1")
+        assert await channel.fetch_openapi() == document
+        await channel.check_docs()
+        told = f"{channel!r}{vars(channel)!r}{vars(vars(channel)['_connection'])!r}"
+        await channel.aclose()
+    assert [request.target for request in server.requests] == [
+        "/paymentchannel/payment",
+        "/paymentchannel/payment/pay-1",
+        "/paymentchannel/openapi.json",
+        "/paymentchannel/docs",
+    ]
+    assert [len(request.header("Api-Key")) for request in server.requests] == [1, 1, 1, 1]
+    assert [request for request in server.requests if request.header("Api-Key")[0] != CANARY] == []
+    assert [request for request in server.requests if request.header("Accept-Encoding") != ["identity"]] == []
+    assert [CANARY for text in (told,) if CANARY in text] == []
+
+
+async def test_a_payment_id_is_encoded_into_the_path() -> None:
+    """Ours: an id is opaque, and must not change which address is asked."""
+    async with loopback(as_json(200, {"id": "a:b~c", "status": "PENDING"})) as server:
+        channel = client(server.base_url)
+        await channel.read("a:b~c")
+        await channel.aclose()
+    assert server.requests[0].target == "/paymentchannel/payment/a%3Ab~c"
+
+
+@pytest.mark.parametrize("payment_id", ["", ".", "..", "a/b", "a?b", "a b", "á", "a\n", "%2e", "a" * 129, "٣"])
+async def test_what_cannot_be_an_id_is_never_asked_for(payment_id: str) -> None:
+    """Ours: such an id would leave its place in the path."""
+    async with loopback(http(200)) as server:
+        channel = client(server.base_url)
+        with pytest.raises(ReadRefused) as caught:
+            await channel.read(payment_id)
+        await channel.aclose()
+    assert caught.value.status == 404
+    assert server.connections == 0
+    assert not is_payment_id(payment_id)
+
+
+async def test_a_payment_goes_out_on_a_connection_of_its_own() -> None:
+    """Ours: a connection that died while idle must not turn a payment into an unknown outcome."""
+    paid = {"id": "pay-1", "status": "PENDING"}
+    async with loopback(as_json(200, paid)) as server:
+        channel = client(server.base_url)
+        await channel.read("pay-1")
+        await channel.create(ORDER)
+        await channel.create(ORDER)
+        await channel.read("pay-1")
+        await channel.aclose()
+    assert [request.connection for request in server.requests] == [1, 2, 3, 1]
+
+
+async def test_a_cookie_is_never_kept() -> None:
+    """Ours: Blikk documents none, and state between calls is somebody's way to link them."""
+    async with loopback(as_json(200, CREATED, ("Set-Cookie", "a=b; Path=/"))) as server:
+        channel = client(server.base_url)
+        await channel.read("pay-1")
+        await channel.read("pay-1")
+        await channel.aclose()
+    assert [request.header("Cookie") for request in server.requests] == [[], []]
+
+
+async def test_a_proxy_never_sees_loopback_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: the sandbox's traffic never leaves the machine."""
+    async with loopback(as_json(200, CREATED)) as server, loopback(http(403)) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        channel = client(server.base_url)
+        await channel.read("pay-1")
+        await channel.aclose()
+    assert proxy.connections == 0
+
+
+async def test_a_netrc_file_adds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ours: credentials of this machine are none of Blikk's business."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password something\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    async with loopback(as_json(200, CREATED)) as server:
+        channel = client(server.base_url)
+        await channel.read("pay-1")
+        await channel.aclose()
+    assert server.requests[0].header("Authorization") == []
+
+
+async def test_the_secrets_of_tls_are_not_written_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ours: with SSLKEYLOGFILE Python would write what decrypts the key."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    contexts: list[ssl.SSLContext] = []
+    create = httpx.create_ssl_context
+
+    def kept(*, trust_env: bool) -> ssl.SSLContext:
+        contexts.append(create(trust_env=trust_env))
+        return contexts[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", kept)
+    channel = client(f"https://127.0.0.1:{free_port()}/paymentchannel")
+    with pytest.raises(NotSent):
+        await channel.create(ORDER)
+    await channel.aclose()
+    assert [context.keylog_filename for context in contexts] == [None]
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://api.blikk.tech/paymentchannel",
+        "http://127.0.0.1.evil.example/",
+        "https://user:pass@api.blikk.tech/",
+        "https://api.blikk.tech/?a=b",
+        "https://api.blikk.tech/#a",
+        "ftp://127.0.0.1/",
+        "http://localho\u017ft/",
+        "https://api.blikk.tech\n",
+        "",
+    ],
+)
+def test_a_base_url_that_could_leak_the_key_is_refused(base_url: str) -> None:
+    """Blikk's page: use HTTPS endpoints. Ours: plain http on loopback only."""
+    with pytest.raises(ValueError, match=r"^the base URL has to be https"):
+        ChannelClient(base_url, SecretStr(CANARY))
+
+
+# what Blikk sends back
+
+
+async def test_the_key_in_an_answer_goes_nowhere() -> None:
+    """Ours: an answer that echoes the key must not carry it to ledger, logs or agent."""
+
+    def redact(text: str) -> str:
+        return text.replace(CANARY, "[key]")
+
+    split = "\u200b".join(CANARY)
+    echo = {"id": "pay-1", "redirectUrl": f"https://bank.example/{CANARY}", "message": f"{CANARY} {split}"}
+    async with loopback(as_json(201, echo), as_json(201, {"id": CANARY}), as_json(400, {"detail": split})) as server:
+        channel = client(server.base_url, redact=redact)
+        payment = await channel.create(ORDER)
+        with pytest.raises(Uncertain) as unreadable:
+            await channel.create(ORDER)
+        with pytest.raises(Refused) as refused:
+            await channel.create(ORDER)
+        await channel.aclose()
+    errors = (unreadable.value, refused.value)
+    told = [repr(payment), *map(repr, errors), *(error.bank_text for error in errors)]
+    assert [CANARY for text in told if CANARY in text] == []
+
+
+async def test_nothing_of_a_request_is_logged_by_the_client_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """Ours: key, kennitalas and accounts are in no log, not even the HTTP library's most talkative one."""
+    caplog.set_level(logging.DEBUG)
+    async with loopback(as_json(201, CREATED)) as server:
+        channel = client(server.base_url)
+        await channel.create(ORDER)
+        await channel.aclose()
+    assert [secret for secret in (CANARY, KENNITALA, IBAN) if secret in caplog.text] == []
+
+
+def test_importing_the_client_does_not_import_the_http_library() -> None:
+    """Ours: httpx costs start-up time in every IDE window, and a listing of tools needs none of it."""
+    program = "import sys, blikk_payments.channel.client; sys.exit('httpx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert done.returncode == 0
