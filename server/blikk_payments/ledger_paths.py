@@ -1,0 +1,102 @@
+"""Where the ledger's file lies, and that nobody else can read, write or swap it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from blikk_payments.errors import LedgerUnavailable
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
+_WRITABLE_BY_OTHERS, _ANYTHING_FOR_OTHERS = 0o022, 0o077
+
+
+def default_ledger_path(base_url: str, state_home: Path) -> Path:
+    """One file per base URL, so that sandbox and production never mix."""
+    parts = urlsplit(base_url.strip())
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    port = parts.port or _DEFAULT_PORTS.get(scheme, 0)
+    normalised = f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"
+    short = hashlib.sha256(normalised.encode()).hexdigest()[:8]
+    readable = re.sub(r"[^a-z0-9.-]+", "-", host) or "host"
+    return state_home / "blikk-mcp" / f"ledger-{readable}-{short}.sqlite3"
+
+
+def secure_file(path: Path) -> tuple[int, int]:
+    """Create or check the ledger's file (0600) and folder (0700); the file's device and inode.
+
+    An existing file is never opened here: closing a second descriptor would drop SQLite's POSIX locks on it.
+
+    Raises:
+        LedgerUnavailable: others could write, read or swap it.
+    """
+    try:
+        _secure_folder(path.parent)
+        _create(path)
+        return _check_file(path)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "input/output error"
+        raise LedgerUnavailable(
+            f"The ledger cannot be opened or created: {reason}. Check its folder's permissions and the disk."
+        ) from error
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of the file now under this path; None if there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _secure_folder(folder: Path) -> None:
+    missing: list[Path] = []
+    level = folder
+    while not level.exists():
+        missing.append(level)
+        level = level.parent
+    for level in reversed(missing):
+        level.mkdir(_PRIVATE_FOLDER, exist_ok=True)
+        # `mkdir` obeys the umask, which may take away even the owner's rights.
+        level.chmod(_PRIVATE_FOLDER)
+    if folder.stat().st_mode & _WRITABLE_BY_OTHERS:
+        raise LedgerUnavailable(
+            "The ledger's folder can be written by others, who could swap the ledger. Run chmod go-w on it."
+        )
+
+
+def _create(path: Path) -> None:
+    """Create an empty file that only we can read, unless there is one; its name is durable afterwards."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, _PRIVATE_FILE)
+    except FileExistsError:
+        return
+    try:
+        os.fchmod(descriptor, _PRIVATE_FILE)
+    finally:
+        os.close(descriptor)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check_file(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise LedgerUnavailable("The ledger is a symbolic link. Name the file itself.")
+    if not stat.S_ISREG(found.st_mode):
+        raise LedgerUnavailable("The ledger is not a regular file.")
+    if found.st_uid != os.geteuid():
+        raise LedgerUnavailable("The ledger belongs to another user. Run as its owner, or give it back with chown.")
+    if found.st_mode & _ANYTHING_FOR_OTHERS:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~_ANYTHING_FOR_OTHERS)
+    return found.st_dev, found.st_ino

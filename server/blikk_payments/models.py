@@ -1,0 +1,116 @@
+"""The payment as this house keeps it: the intent, the record of what is known, and the questions a person may be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from blikk_payments.channel.wire import FAILED, TERMINAL, Status
+
+
+class ClaimState(StrEnum):
+    """Where a claim stands. The legal transitions are the table in `ledger.py`."""
+
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    CREATED = "created"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentIntent:
+    """What an agent asks for, checked and normalised. `amount_isk` is whole krónur.
+
+    `account_key` is the account's identity (`IS` and 12 digits for an Icelandic account, however it was written; the
+    whole IBAN for any other); `creditor_ssn` is 10 digits. Exactly one of `creditor_iban` and `creditor_bban` is set.
+    """
+
+    idempotency_key: str
+    amount_isk: int
+    creditor_name: str
+    creditor_ssn: str
+    account_key: str
+    masked_account: str
+    creditor_iban: str = ""
+    creditor_bban: str = ""
+    purpose: str = ""
+    confirmed_duplicate_of: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
+    """What is known of one payment. Holds no kennitala and no full account: what the operator needs to find it, no more.
+
+    `payment_id` is `""` until Blikk gave one; `status` is `None` until Blikk said one. `approval_url` is raw and has to
+    pass the link rules before anybody sees it. `refusal_code` and `bank_text` tell why Blikk refused. `attempt` counts
+    the times this key was sent (again only after a definite refusal). Times are UTC.
+    """
+
+    idempotency_key: str
+    state: ClaimState
+    amount_isk: int
+    creditor_name: str
+    masked_account: str
+    claimed_at: datetime
+    updated_at: datetime
+    attempt: int = 1
+    purpose: str = ""
+    warnings: tuple[str, ...] = ()
+    payment_id: str = ""
+    status: Status | None = None
+    approval_url: str = ""
+    approval_url_at: datetime | None = None
+    refusal_code: str = ""
+    bank_text: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether Blikk's status is terminal."""
+        return self.status in TERMINAL
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is certain that no money moves: refused, or ended by Blikk without payment."""
+        return self.state is ClaimState.REFUSED or self.status in FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the ledger knows at the moment of a claim, read in the claim's own transaction.
+
+    `reserved_today_isk`: krónur of today's (UTC) open, paid and unknown payments. `claims_last_minute`: payments let
+    through in the last 60 s, refused ones left out. `equals`: payments to the same account with the same amount under
+    other keys that have not failed, newest first: those that are unknown whatever their age, the others if younger
+    than the window.
+    """
+
+    reserved_today_isk: int = 0
+    claims_last_minute: int = 0
+    equals: tuple[PaymentRecord, ...] = ()
+
+
+class QuestionKind(StrEnum):
+    """Why a person is asked."""
+
+    ABOVE_THRESHOLD = "above_threshold"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked before a payment, bound to exactly this payment. One question can have both reasons.
+
+    `duplicate_of` is the earlier payment's id (`""` if the reason is the amount alone).
+    """
+
+    kinds: frozenset[QuestionKind]
+    idempotency_key: str
+    amount_isk: int
+    creditor_name: str
+    creditor_ssn: str = field(repr=False)
+    account_key: str = field(repr=False)
+    masked_account: str = ""
+    duplicate_of: str = ""

@@ -1,0 +1,161 @@
+"""Watching payments: one poller a payment and process, however many wait for it.
+
+The pace is that of `ladder.py`, from the status and the time since it changed; after 429 and 5xx all pollers of the
+process back off together.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.abc
+
+from blikk_payments.errors import StatusUnavailable
+from blikk_payments.ladder import Ladder
+from blikk_payments.models import PaymentRecord
+
+ENDS_A_WAIT = frozenset({"unauthorized", "wrong_channel", "not_found"})
+"""Answers to a read that the next read will not change: 401, 403 and 404."""
+
+READS_AT_ONCE = 16
+BACKOFF_FIRST_SECONDS = 2.0
+BACKOFF_MOST_SECONDS = 30.0
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 1.0
+"""A reading this young serves a newcomer; an older one is taken again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the last read gave: a record, or the error and (if there ever was one) the record before it."""
+
+    record: PaymentRecord | None
+    error: StatusUnavailable | None
+    at: float
+
+
+@dataclass(slots=True)
+class _Topic:
+    payment_id: str
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    waiters: int = 0
+    reading: Reading | None = None
+    changed: anyio.Event = field(default_factory=anyio.Event)
+    poke: anyio.Event = field(default_factory=anyio.Event)
+
+
+class Watch:
+    """One waiter's view of a payment that is being polled."""
+
+    def __init__(self, topic: _Topic, joined_at: float) -> None:
+        self._topic = topic
+        self._joined_at = joined_at
+
+    @property
+    def reading(self) -> Reading | None:
+        """The newest reading that is fresh enough for this waiter; None until there is one."""
+        reading = self._topic.reading
+        if reading is None or reading.at < self._joined_at - FRESH_SECONDS:
+            return None
+        return reading
+
+    async def wait_for_change(self) -> None:
+        """Return when the payment changed, or the way it cannot be read did."""
+        await self._topic.changed.wait()
+
+
+class Poller:
+    """Polls every watched payment once for all of its waiters, and stops when the last of them is gone."""
+
+    def __init__(
+        self,
+        read: Callable[[str], Awaitable[PaymentRecord]],
+        tasks: anyio.abc.TaskGroup,
+        *,
+        ladder: Ladder,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._read = read
+        self._tasks = tasks
+        self._ladder = ladder
+        self._jitter = jitter
+        self._topics: dict[str, _Topic] = {}
+        self._slots = anyio.Semaphore(READS_AT_ONCE)
+        self._not_before = 0.0
+        self._failures = 0
+
+    @asynccontextmanager
+    async def watch(self, payment_id: str) -> AsyncGenerator[Watch]:
+        """Keep the payment polled while the context is open."""
+        topic = self._topics.get(payment_id)
+        now = anyio.current_time()
+        if topic is None:
+            topic = self._topics[payment_id] = _Topic(payment_id)
+            self._tasks.start_soon(self._run, topic)
+        elif topic.reading is not None and topic.reading.at < now - FRESH_SECONDS:
+            topic.poke.set()
+        topic.waiters += 1
+        try:
+            yield Watch(topic, now)
+        finally:
+            topic.waiters -= 1
+            if topic.waiters == 0 and self._topics.get(payment_id) is topic:
+                del self._topics[payment_id]
+                topic.scope.cancel()
+
+    async def _run(self, topic: _Topic) -> None:
+        with topic.scope:
+            changed_at = anyio.current_time()
+            while True:
+                await anyio.sleep(max(0.0, self._not_before - anyio.current_time()))
+                async with self._slots:
+                    before, after = topic.reading, await self._take(topic)
+                topic.reading = after
+                if _differs(before, after):
+                    changed_at = after.at
+                if _differs(before, after) or before is None or topic.poke.is_set():
+                    changed, topic.changed = topic.changed, anyio.Event()
+                    changed.set()
+                topic.poke = anyio.Event()
+                status = after.record.status if after.record else None
+                with anyio.move_on_after(self._ladder.delay(status, after.at - changed_at, self._jitter())):
+                    await topic.poke.wait()
+
+    async def _take(self, topic: _Topic) -> Reading:
+        before = topic.reading.record if topic.reading else None
+        try:
+            record = await self._read(topic.payment_id)
+        except StatusUnavailable as error:
+            if error.code not in ENDS_A_WAIT:
+                self._back_off(error.retry_after_seconds)
+            return Reading(before, error, anyio.current_time())
+        except Exception:
+            # A defect of ours must cost this reading, not every payment that the process is watching.
+            logger.exception("reading a payment failed unexpectedly")
+            self._back_off(0.0)
+            error = StatusUnavailable("the status could not be read", code="internal_error")
+            return Reading(before, error, anyio.current_time())
+        self._failures = 0
+        return Reading(record, None, anyio.current_time())
+
+    def _back_off(self, retry_after_seconds: float) -> None:
+        seconds = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** min(self._failures, 8))
+        self._failures += 1
+        seconds = max(min(retry_after_seconds, BACKOFF_MOST_SECONDS), seconds * (0.75 + 0.5 * self._jitter()))
+        self._not_before = max(self._not_before, anyio.current_time() + seconds)
+
+
+def _differs(before: Reading | None, after: Reading) -> bool:
+    if before is None or before.record is None or after.record is None:
+        return True
+    return (before.record.status, before.record.approval_url, before.error and before.error.code) != (
+        after.record.status,
+        after.record.approval_url,
+        after.error and after.error.code,
+    )

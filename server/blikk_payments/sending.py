@@ -1,0 +1,148 @@
+"""The one request of a claim: sent once, and its outcome written down whatever happens to the caller."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import anyio
+import anyio.abc
+
+from blikk_payments.channel.errors import NotSent, Refused, Uncertain
+from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
+from blikk_payments.errors import OutcomeUnknown, PaymentsError
+from blikk_payments.ledger import Ledger
+from blikk_payments.models import ClaimState, PaymentRecord
+
+SHUTDOWN_GRACE_SECONDS = 1.0
+"""How long requests that are under way may still finish when the process ends."""
+
+REFUSAL_CODES = {401: "unauthorized", 403: "wrong_channel", 404: "not_found"}
+"""Blikk's definite answers that have a word of their own; every other one is `rejected_by_blikk`."""
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class Blocking(Protocol):
+    """Runs a blocking ledger call without blocking the event loop."""
+
+    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class Creates(Protocol):
+    """What a sender needs of the channel: one request, sent once."""
+
+    async def create(self, order: PaymentOrder) -> ChannelPayment: ...
+
+
+@dataclass(slots=True, eq=False)
+class Sending:
+    """A request under way. When `done` is set, `record` holds the outcome and `kept` whether the ledger has it too."""
+
+    record: PaymentRecord
+    done: anyio.Event
+    kept: bool = True
+
+
+class Sender:
+    """Sends claimed payments in tasks of its own: a caller that is cancelled leaves no answer unheard."""
+
+    def __init__(
+        self,
+        *,
+        channel: Creates,
+        ledger: Ledger,
+        tasks: anyio.abc.TaskGroup,
+        now: Callable[[], datetime],
+        run_blocking: Blocking,
+    ) -> None:
+        self._channel = channel
+        self._ledger = ledger
+        self._tasks = tasks
+        self._now = now
+        self._run_blocking = run_blocking
+        self._under_way: list[Sending] = []
+
+    def start(self, order: PaymentOrder, claimed: PaymentRecord) -> Sending:
+        """Send the order of a claim that is already committed as *sending*."""
+        # Until something better is known, the truth about a request is that nobody knows.
+        sending = Sending(replace(claimed, state=ClaimState.UNKNOWN), anyio.Event())
+        self._under_way.append(sending)
+        self._tasks.start_soon(self._run, order, claimed, sending)
+        return sending
+
+    async def drain(self) -> None:
+        """Give the requests under way a moment to finish; those that do not will be written down as unknown."""
+        with anyio.move_on_after(SHUTDOWN_GRACE_SECONDS, shield=True):
+            for sending in tuple(self._under_way):
+                await sending.done.wait()
+
+    async def _run(self, order: PaymentOrder, claimed: PaymentRecord, sending: Sending) -> None:
+        key, attempt = claimed.idempotency_key, claimed.attempt
+        try:
+            await self._send(order, claimed, sending)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await self._keep(
+                    sending, lambda: self._ledger.unknown(key, attempt, reason="shutdown", now=self._now())
+                )
+            raise
+        except Exception:
+            # A defect of ours in mid-request: whatever it was, the payment may exist. It must not end the process.
+            logger.exception("sending failed unexpectedly")
+            await self._keep(sending, lambda: self._ledger.unknown(key, attempt, reason="defect", now=self._now()))
+        finally:
+            self._under_way.remove(sending)
+            sending.done.set()
+
+    async def _send(self, order: PaymentOrder, claimed: PaymentRecord, sending: Sending) -> None:
+        key, attempt = claimed.idempotency_key, claimed.attempt
+
+        def refused(code: str, bank_text: str) -> Callable[[], PaymentRecord]:
+            sending.record = replace(claimed, state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text)
+            return lambda: self._ledger.refused(key, attempt, code=code, bank_text=bank_text, now=self._now())
+
+        try:
+            answer = await self._channel.create(order)
+        except NotSent as error:
+            await self._keep(sending, refused("blikk_unavailable", error.bank_text))
+        except Refused as error:
+            code = REFUSAL_CODES.get(error.status or 0, "rejected_by_blikk")
+            await self._keep(sending, refused(code, error.bank_text))
+        except Uncertain as error:
+            reason = f"status {error.status}" if error.status else "no answer"
+            sending.record = replace(sending.record, bank_text=error.bank_text)
+            await self._keep(sending, lambda: self._ledger.unknown(key, attempt, reason=reason, now=self._now()))
+        else:
+            sending.record = with_answer(claimed, answer)
+            await self._keep(sending, lambda: self._ledger.created(key, attempt, answer, now=self._now()))
+
+    async def _keep(self, sending: Sending, write: Callable[[], PaymentRecord]) -> None:
+        """Write an outcome down. A ledger that fails now cannot unmake the outcome: it is told all the same."""
+        try:
+            kept = await self._run_blocking(write)
+        except PaymentsError as error:
+            logger.exception("an outcome could not be written down")
+            sending.kept = False
+            if isinstance(error, OutcomeUnknown):
+                # The ledger does not believe the answer (its id belongs to another payment): nobody knows, then.
+                sending.record = replace(sending.record, state=ClaimState.UNKNOWN, payment_id="", status=None)
+        else:
+            sending.record = replace(kept, bank_text=sending.record.bank_text)
+
+
+def with_answer(record: PaymentRecord, answer: ChannelPayment) -> PaymentRecord:
+    """The record with what Blikk just said of it."""
+    return replace(
+        record,
+        state=ClaimState.CREATED,
+        payment_id=answer.payment_id,
+        status=answer.status,
+        approval_url=answer.redirect_url,
+        bank_text=answer.bank_text,
+    )

@@ -1,0 +1,98 @@
+"""One open SQLite file, shared by threads: a transaction at a time, and every error in words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.ledger_paths import file_identity, secure_file
+from blikk_payments.sqlite_rows import Rows
+from blikk_payments.sqlite_schema import connect, explain, is_busy
+
+
+class SqliteFile:
+    """Opens the file on first use. After an error of the disk or the file it is opened, and checked, anew."""
+
+    def __init__(self, path: Path, busy_timeout_seconds: float) -> None:
+        self._path = path
+        self._busy_timeout_seconds = busy_timeout_seconds
+        self._lock = threading.Lock()
+        self._rows: Rows | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def writing(self) -> AbstractContextManager[Rows]:
+        """One transaction that takes the write lock at once and is durable at its end; an error undoes it.
+
+        Raises:
+            LedgerUnavailable: it could not be opened, locked, read or written.
+        """
+        return self._transaction("BEGIN IMMEDIATE")
+
+    def reading(self) -> AbstractContextManager[Rows]:
+        """One snapshot.
+
+        Raises:
+            LedgerUnavailable: it could not be opened or read.
+        """
+        return self._transaction("BEGIN")
+
+    def empty_log(self) -> None:
+        """Fold the write-ahead log, with what it holds of the past, into the file; left for later if it is in use."""
+        with self._locked() as rows:
+            rows.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        with self._lock:
+            self._drop()
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Generator[Rows]:
+        with self._locked() as rows:
+            rows.connection.execute(begin)
+            try:
+                yield rows
+                rows.connection.execute("COMMIT")
+            finally:
+                if rows.connection.in_transaction:
+                    rows.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _locked(self) -> Generator[Rows]:
+        if not self._lock.acquire(timeout=self._busy_timeout_seconds):
+            raise LedgerUnavailable("The ledger is busy with another task. Try again in a moment.")
+        try:
+            yield self._open()
+        except sqlite3.Error as error:
+            if not is_busy(error):
+                self._drop()
+            raise explain(error) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise LedgerUnavailable("The ledger cannot hold this text or number.") from error
+        finally:
+            self._lock.release()
+
+    def _open(self) -> Rows:
+        # Writing on to a file that lost its name would claim keys where no other process looks; and a new one in
+        # its place would have forgotten what was paid.
+        if self._identity is not None and file_identity(self._path) != self._identity:
+            raise LedgerUnavailable("The ledger was moved or replaced while in use. Put it back, or restart.")
+        if self._rows is None:
+            identity = secure_file(self._path)
+            connection = connect(self._path, self._busy_timeout_seconds)
+            try:
+                self._rows = Rows(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._identity = identity
+        return self._rows
+
+    def _drop(self) -> None:
+        rows, self._rows = self._rows, None
+        if rows is not None:
+            rows.connection.close()

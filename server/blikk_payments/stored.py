@@ -1,0 +1,188 @@
+"""A payment as a ledger stores it, and what each event makes of it. Pure: no engine, no clock, no I/O.
+
+Kennitala and account are kept as keyed fingerprints only: enough to tell whether two payments are equal. The
+key lies in the same ledger, so this keeps them out of sight and out of exports, not from somebody who has the
+file and the time to try every kennitala.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from blikk_payments.channel.wire import NEEDS_PERSON, ChannelPayment
+from blikk_payments.errors import IdempotencyConflict
+from blikk_payments.history import digest
+from blikk_payments.ledger import (
+    RESOLVED_NOT_CREATED,
+    SENDING_LIMIT_SECONDS,
+    TRANSITIONS,
+    IllegalTransition,
+)
+from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPayment:
+    """A record with what only the ledger needs: fingerprints of account and kennitala, and who sends it."""
+
+    record: PaymentRecord
+    account_fingerprint: str
+    ssn_fingerprint: str
+    sender: str
+
+    @property
+    def key(self) -> str:
+        """The idempotency key."""
+        return self.record.idempotency_key
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that money depends on, and over the link a person is sent to."""
+        record = self.record
+        return digest(
+            [
+                record.idempotency_key,
+                record.state.value,
+                record.status.value if record.status else "",
+                record.payment_id,
+                record.amount_isk,
+                self.account_fingerprint,
+                self.ssn_fingerprint,
+                record.attempt,
+                utc_text(record.claimed_at),
+                record.approval_url,
+            ]
+        )
+
+    def tallies(self) -> dict[str, tuple[int, int]]:
+        """What this payment adds to its second (payments let through) and its day (krónur reserved)."""
+        if self.record.state is ClaimState.REFUSED:
+            return {}
+        second = utc_text(self.record.claimed_at)[:19]
+        reserved = 0 if self.record.failed else self.record.amount_isk
+        return {second: (1, 0), second[:10]: (0, reserved)}
+
+    def becomes(self, record: PaymentRecord) -> StoredPayment:
+        """The same payment with a newer record."""
+        return replace(self, record=record)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Makes fingerprints with one ledger's own random key."""
+
+    key: bytes
+
+    def account(self, intent: PaymentIntent) -> str:
+        """HMAC-SHA256 of the creditor's account."""
+        return hmac.digest(self.key, b"account:" + intent.account_key.encode(), "sha256").hex()
+
+    def ssn(self, intent: PaymentIntent) -> str:
+        """HMAC-SHA256 of the creditor's kennitala."""
+        return hmac.digest(self.key, b"ssn:" + intent.creditor_ssn.encode(), "sha256").hex()
+
+    def sending(
+        self, intent: PaymentIntent, earlier: StoredPayment | None, sender: str, now: datetime
+    ) -> StoredPayment:
+        """A new claim, ready to be sent; after an `earlier` refused one the next attempt, with these arguments."""
+        record = PaymentRecord(
+            idempotency_key=intent.idempotency_key,
+            state=ClaimState.SENDING,
+            amount_isk=intent.amount_isk,
+            creditor_name=intent.creditor_name,
+            masked_account=intent.masked_account,
+            claimed_at=now,
+            updated_at=now,
+            attempt=earlier.record.attempt + 1 if earlier else 1,
+            purpose=intent.purpose,
+            warnings=intent.warnings,
+        )
+        return StoredPayment(record, self.account(intent), self.ssn(intent), sender)
+
+    def require_same(self, stored: StoredPayment, intent: PaymentIntent) -> None:
+        """Amount, account and kennitala decide whether it is the same payment; name and purpose do not.
+
+        Raises:
+            IdempotencyConflict: it is another payment.
+        """
+        same = (
+            stored.record.amount_isk == intent.amount_isk
+            and hmac.compare_digest(stored.account_fingerprint, self.account(intent))
+            and hmac.compare_digest(stored.ssn_fingerprint, self.ssn(intent))
+        )
+        if not same:
+            raise IdempotencyConflict(
+                "This idempotency key belongs to another payment: amount, account or kennitala differ. "
+                "Nothing was sent."
+            )
+
+
+@lru_cache(maxsize=128)
+def utc_text(at: datetime) -> str:
+    """A time as UTC text of fixed width, so that the order of texts is the order of times."""
+    if at.tzinfo is None:
+        raise ValueError("a time in the ledger needs a time zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def stale_reason(stored: StoredPayment, now: datetime, is_gone: Callable[[str], bool]) -> str:
+    """Why nobody will finish this *sending*; `""` if somebody may, or if it is not *sending*."""
+    if stored.record.state is not ClaimState.SENDING:
+        return ""
+    if now - stored.record.claimed_at >= timedelta(seconds=SENDING_LIMIT_SECONDS):
+        return "sending_too_long"
+    return "sender_gone" if is_gone(stored.sender) else ""
+
+
+def now_unknown(record: PaymentRecord, now: datetime) -> PaymentRecord:
+    """The record once nobody can tell what became of it."""
+    return replace(record, state=ClaimState.UNKNOWN, updated_at=now)
+
+
+def now_refused(record: PaymentRecord, code: str, bank_text: str, now: datetime) -> PaymentRecord:
+    """The record once it is definite that no payment was made."""
+    return replace(record, state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text, updated_at=now)
+
+
+def with_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -> PaymentRecord:
+    """The record once Blikk said this of it; the very same object if that is no news.
+
+    A terminal status never changes. The newest non-empty link wins; where a person has to act and there is no
+    link, an older one is void (Blikk's sister API: the bank pushes the approval to its app).
+    """
+    if record.final:
+        return record
+    url, url_at = record.approval_url, record.approval_url_at
+    if answer.redirect_url and answer.redirect_url != url:
+        url, url_at = answer.redirect_url, now
+    elif not answer.redirect_url and answer.status in NEEDS_PERSON:
+        url, url_at = "", None
+    newer = replace(
+        record,
+        state=ClaimState.CREATED,
+        payment_id=answer.payment_id,
+        status=answer.status,
+        approval_url=url,
+        approval_url_at=url_at,
+        refusal_code="",
+        bank_text=answer.bank_text or record.bank_text,
+    )
+    return record if newer == record else replace(newer, updated_at=now)
+
+
+def objection(record: PaymentRecord, target: ClaimState, attempt: int | None = None) -> IllegalTransition | None:
+    """Why this record cannot take that step, or None if it can. `attempt` is whose answer it is, if any."""
+    if attempt is not None and attempt != record.attempt:
+        return IllegalTransition(
+            f"This is the outcome of attempt {attempt}, and the key is at attempt {record.attempt}.", record
+        )
+    legal = target in TRANSITIONS[record.state]
+    if record.state is ClaimState.REFUSED and target is ClaimState.CREATED:
+        legal = record.refusal_code == RESOLVED_NOT_CREATED
+    if legal:
+        return None
+    return IllegalTransition(f"A payment that is {record.state} cannot become {target}.", record)
