@@ -17,6 +17,7 @@ from mcp.shared.exceptions import MCPError
 
 from blikk_mcp import __version__
 from blikk_mcp.asking import AnswerNeeded, LazyStateBoundary, asker_for
+from blikk_mcp.card import hints, page
 from blikk_mcp.logs import log_event
 from blikk_mcp.opening import opener_for
 from blikk_mcp.payments import presentation_of, running_service
@@ -68,7 +69,10 @@ class App:
             instructions=SERVER_INSTRUCTIONS,
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
+            on_list_resources=page.list_resources,
+            on_read_resource=page.read_resource,
         )
+        server.extensions[page.EXTENSION] = {}
         server.middleware.append(LazyStateBoundary())
         return server
 
@@ -107,7 +111,7 @@ class App:
             payment_id=result.payment_id,
             replayed=result.replayed,
         )
-        return _answer(result)
+        return _answer(result, hints.result_meta(ctx, result, self._presentation))
 
     def _prepare(self, ctx: Context, params: types.CallToolRequestParams) -> Call:
         if self._service is None:
@@ -173,13 +177,15 @@ def _listed(tool: Tool) -> types.Tool:
             idempotent_hint=tool.annotations.idempotent,
             open_world_hint=tool.annotations.open_world,
         ),
+        _meta=page.tool_meta(tool),
     )
 
 
-def _answer(result: Result) -> types.CallToolResult:
+def _answer(result: Result, meta: Any) -> types.CallToolResult:
     """Both halves carry everything: some clients show the model only the one, some only the other."""
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=result.model_dump_json())],
         structured_content=result.model_dump(mode="json"),
         is_error=bool(result.error_code),
+        _meta=meta,
     )

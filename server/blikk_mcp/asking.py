@@ -19,8 +19,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from blikk_payments.collaborators import Asker
 from blikk_payments.models import Question
-from blikk_payments.service import Asker
 from blikk_tools.instructions import Presentation
 
 ASK_SECONDS = 120.0

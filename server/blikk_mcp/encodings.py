@@ -113,8 +113,11 @@ def forms(secret: str) -> dict[str, str]:
     data = secret.encode("utf-8", "surrogatepass")
     found = {"plain": secret, "reversed": secret[::-1], "hex": data.hex()}
     if "\\" in secret:
-        # What a view takes for an escape in the secret itself is none once the backslash is encoded.
-        found |= {f"{name}, bare": found[name].replace("\\", "") for name in ("plain", "reversed")}
+        # What a view takes for an escape in the secret itself is none in another case or once the
+        # backslash is encoded.
+        for name in ("plain", "reversed"):
+            found[f"{name}, lower case"] = found[name].lower()
+            found[f"{name}, bare"] = found[name].replace("\\", "")
     if not secret.isascii():
         found["url"] = quote(data, safe="")
         found["json"] = json.dumps(secret)[1:-1]

@@ -7,7 +7,8 @@ every fourth position against the secret's 4-grams, then, on suspicion, an exact
 
 Replacing keeps serialised JSON valid, at any depth: a quote always stays, no escape is cut in two.
 Not seen: encryption, compression, an encoding of an encoding (other than escapes), a secret handed out
-in pieces of fewer than ten characters with other text between them.
+in pieces of fewer than ten characters with other text between them, and one of fewer than twelve with
+escapes in it right after a lone `%`, `&` or backslash that swallows its start.
 """
 
 import re

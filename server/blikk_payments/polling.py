@@ -75,7 +75,7 @@ class Poller:
 
     def __init__(
         self,
-        read: Callable[[str], Awaitable[PaymentRecord]],
+        read: Callable[[str, PaymentRecord | None], Awaitable[PaymentRecord]],
         tasks: anyio.abc.TaskGroup,
         *,
         ladder: Ladder,
@@ -130,7 +130,7 @@ class Poller:
     async def _take(self, topic: _Topic) -> Reading:
         before = topic.reading.record if topic.reading else None
         try:
-            record = await self._read(topic.payment_id)
+            record = await self._read(topic.payment_id, before)
         except StatusUnavailable as error:
             if error.code not in ENDS_A_WAIT:
                 self._back_off(error.retry_after_seconds)

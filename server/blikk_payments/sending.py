@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
 
 import anyio
 import anyio.abc
 
 from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
+from blikk_payments.collaborators import Blocking, Channel
 from blikk_payments.errors import OutcomeUnknown, PaymentsError
 from blikk_payments.ledger import Ledger
 from blikk_payments.models import ClaimState, PaymentRecord
@@ -23,21 +23,7 @@ SHUTDOWN_GRACE_SECONDS = 1.0
 REFUSAL_CODES = {401: "unauthorized", 403: "wrong_channel", 404: "not_found"}
 """Blikk's definite answers that have a word of their own; every other one is `rejected_by_blikk`."""
 
-T = TypeVar("T")
-
 logger = logging.getLogger(__name__)
-
-
-class Blocking(Protocol):
-    """Runs a blocking ledger call without blocking the event loop."""
-
-    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
-
-
-class Creates(Protocol):
-    """What a sender needs of the channel: one request, sent once."""
-
-    async def create(self, order: PaymentOrder) -> ChannelPayment: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +41,7 @@ class Sender:
     def __init__(
         self,
         *,
-        channel: Creates,
+        channel: Channel,
         ledger: Ledger,
         tasks: anyio.abc.TaskGroup,
         now: Callable[[], datetime],

@@ -10,13 +10,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from blikk_payments.channel.errors import ReadFailed, ReadRefused
-from blikk_payments.channel.wire import NEEDS_PERSON, ChannelPayment, PaymentOrder
+from blikk_payments.channel.wire import NEEDS_PERSON, PaymentOrder
+from blikk_payments.collaborators import Asker, Blocking, Channel, run_in_thread
 from blikk_payments.errors import (
     ConfirmationRequired,
     LedgerUnavailable,
@@ -29,7 +28,7 @@ from blikk_payments.ledger import Claim, Ledger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
-from blikk_payments.sending import REFUSAL_CODES, Blocking, Creates, Sender, with_answer
+from blikk_payments.sending import REFUSAL_CODES, Sender, with_answer
 from blikk_payments.snapshot import Snapshot, told
 
 PEEK_SECONDS = 3.0
@@ -47,26 +46,6 @@ STATUS_ATTEMPTS = 2
 
 TICK_SECONDS = 3.0
 """How often a wait reports that it is still waiting."""
-
-T = TypeVar("T")
-
-
-class Channel(Creates, Protocol):
-    """What the service needs of Blikk's API."""
-
-    async def read(self, payment_id: str, *, attempts: int = 3) -> ChannelPayment: ...
-
-
-class Asker(Protocol):
-    """The way to a person, if the client has one."""
-
-    async def confirm(self, question: Question) -> bool:
-        """Put the question to a person; true only for an explicit yes."""
-
-
-async def run_in_thread(call: Callable[[], T]) -> T:
-    """Run a blocking ledger call in a worker thread; a cancelled caller still waits for it to end."""
-    return await anyio.to_thread.run_sync(call)
 
 
 class PaymentService:
@@ -248,8 +227,10 @@ class PaymentService:
         except StatusUnavailable as error:
             return Snapshot(record, error=error)
 
-    async def _refresh(self, payment_id: str, *, attempts: int = 1) -> PaymentRecord:
-        """Read a payment from Blikk and write down what is new.
+    async def _refresh(
+        self, payment_id: str, before: PaymentRecord | None = None, *, attempts: int = 1
+    ) -> PaymentRecord:
+        """Read a payment from Blikk and write down what is new; `before` is what the last read of a poller gave.
 
         Raises:
             StatusUnavailable: it could not be read, or not be written down.
@@ -263,6 +244,8 @@ class PaymentService:
             raise StatusUnavailable(
                 str(error), bank_text=error.bank_text, retry_after_seconds=error.retry_after_seconds
             ) from error
+        if before is not None and (answer.status, answer.redirect_url) == (before.status, before.approval_url):
+            return before  # most polls bring nothing new, and need no ledger
         try:
             record = await self._run_blocking(lambda: self._ledger.seen(answer, now=self._now()))
         except LedgerUnavailable as error:

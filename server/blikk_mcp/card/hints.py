@@ -1,0 +1,65 @@
+"""What a result tells the card beside the result itself, and only to a host that said that it shows cards."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Final
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+
+from blikk_mcp.card.page import EXTENSION, MIME_TYPE
+from blikk_payments.channel.links import Link, LinkRefused, check_link
+from blikk_tools.instructions import Presentation
+from blikk_tools.result import Result
+
+KEY: Final = "blikk-mcp/card"
+"""In a result's `_meta`. Models are not shown `_meta`, and the card takes its picture from nowhere else."""
+
+QR_LINK_AT_MOST: Final = 300
+"""Characters: a longer link makes a picture that no phone reads from a card, and that takes long to make."""
+
+PICTURES_AT_MOST: Final = 100
+"""Kept for the next question about the same payment: making one takes some 20 ms."""
+
+
+def result_meta(
+    ctx: ServerRequestContext[Any, Any], result: Result, presentation: Presentation
+) -> dict[str, Any] | None:
+    """The language, the time (seconds since 1970) and, where a link may be shown, the QR code; None without cards.
+
+    Never raises: the payment is made by now, and its result must not be lost for a picture.
+    """
+    if not shows_cards(ctx.session.client_capabilities):
+        return None
+    hint: dict[str, Any] = {"language": presentation.language, "made_at": int(time.time())}
+    with suppress(LinkRefused, ImportError, ValueError):
+        # Checked once more, so that no other text can ever become a picture that a phone opens.
+        link = check_link(
+            result.approval_url, allowed_hosts=presentation.sca_hosts, allow_loopback_http=presentation.loopback
+        )
+        if len(link.url) <= QR_LINK_AT_MOST:
+            hint["qr"] = qr_code(link)
+    return {KEY: hint}
+
+
+def shows_cards(capabilities: types.ClientCapabilities | None) -> bool:
+    """Whether the client declared the extension with the one kind of page that there is."""
+    declared = ((capabilities.extensions if capabilities else None) or {}).get(EXTENSION)
+    kinds = declared.get("mimeTypes") if declared else None
+    return isinstance(kinds, list) and MIME_TYPE in kinds
+
+
+@lru_cache(maxsize=PICTURES_AT_MOST)
+def qr_code(link: Link) -> str:
+    """The link as a picture: SVG in a `data:` address, dark on light with its quiet zone, whatever the theme."""
+    import segno  # only hosts with cards pay for it
+
+    picture = io.BytesIO()
+    code = segno.make(link.url, error="m", micro=False)
+    code.save(picture, kind="svg", xmldecl=False, omitsize=True, light="#fff", svgclass=None, lineclass=None)
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture.getvalue()).decode()}"

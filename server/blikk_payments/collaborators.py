@@ -1,0 +1,44 @@
+"""What the service is given by whoever puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+import anyio.to_thread
+
+from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
+from blikk_payments.models import Question
+
+T = TypeVar("T")
+
+
+class Channel(Protocol):
+    """Blikk's API."""
+
+    async def create(self, order: PaymentOrder) -> ChannelPayment:
+        """One request, sent once."""
+        ...
+
+    async def read(self, payment_id: str, *, attempts: int = 3) -> ChannelPayment:
+        """What Blikk says of a payment now."""
+        ...
+
+
+class Asker(Protocol):
+    """The way to a person, if the client has one."""
+
+    async def confirm(self, question: Question) -> bool:
+        """Put the question to a person; true only for an explicit yes."""
+        ...
+
+
+class Blocking(Protocol):
+    """Runs a blocking ledger call without blocking the event loop."""
+
+    def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+async def run_in_thread(call: Callable[[], T]) -> T:
+    """Run a blocking ledger call in a worker thread; a cancelled caller still waits for it to end."""
+    return await anyio.to_thread.run_sync(call)
