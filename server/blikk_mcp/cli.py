@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "the main job, played once from end to end against the embedded sandbox",
     "sandbox": "a stand-in for Blikk on loopback, to develop against",
     "doctor": "checks settings, ledger, key and reachability, and says what to fix",
+    "config": "the set-up snippet for a client, with no key in it",
     "ledger": "what was paid, and the only way out of an unknown outcome",
 }
 
