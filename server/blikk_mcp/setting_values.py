@@ -20,6 +20,9 @@ from blikk_payments.identifiers import (
 )
 from blikk_payments.policy import AllowedCreditor
 
+MIN_KEY_LENGTH = 8
+"""What is shorter cannot be told from ordinary text, and so not be kept out of it."""
+
 MAX_KEY_LENGTH = 512
 MAX_WHOLE = 10**12
 
@@ -95,6 +98,8 @@ def _checked_key(key: str) -> str:
         raise ValueError("the key has non-ASCII characters")
     if any(not "!" <= character <= "~" for character in key):
         raise ValueError("the key has spaces, line breaks or control characters")
+    if len(key) < MIN_KEY_LENGTH:
+        raise ValueError("the key is too short to be one")
     if len(key) > MAX_KEY_LENGTH:
         raise ValueError(f"the key is longer than {MAX_KEY_LENGTH} characters")
     return key

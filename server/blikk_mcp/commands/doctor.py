@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 
+from blikk_mcp.process import redactor_of
 from blikk_mcp.redaction import Redactor
 from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import Settings, read_settings
@@ -45,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         settings = read_settings(os.environ)
     except SettingsError as error:
         findings = [Finding("fix", str(problem)) for problem in error.problems]
-        return _print(findings, Redactor([raw_key]))
-    redactor = Redactor([settings.api_key.get_secret_value()])
+        return _print(findings, redactor_of(raw_key))
+    redactor = redactor_of(settings.api_key.get_secret_value())
     findings = [
         Finding("ok", f"settings: {settings.environment}, {settings.base_url}"),
         *(Finding("note", notice) for notice in settings.notices),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 from blikk_mcp.ledger_view import OPEN_FIRST, csv_lines, json_line, record_fields, show, table
-from blikk_mcp.redaction import Redactor
+from blikk_mcp.process import redactor_of
 from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import Settings, read_settings
 from blikk_payments.channel.wire import ChannelPayment
@@ -55,10 +55,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run a subcommand; 0 if all is well, 1 if something is not, with the reason on stderr."""
     raw_key = os.environ.get("BLIKK_API_KEY", "")
-    redact = Redactor([raw_key]).text
+    redact = redactor_of(raw_key).text
     try:
         settings = read_settings(os.environ, need_key=bool(getattr(arguments, "created", None)))
-        redact = Redactor([raw_key, settings.api_key.get_secret_value()]).text
+        redact = redactor_of(raw_key, settings.api_key.get_secret_value()).text
 
         def say(text: str) -> None:
             sys.stdout.write(f"{redact(text)}\n")
@@ -147,7 +147,7 @@ async def _ask_blikk(settings: Settings, payment_id: str) -> ChannelPayment:
     from blikk_payments.channel.errors import ReadFailed, ReadRefused
 
     client = ChannelClient(
-        settings.base_url, settings.api_key, redact=Redactor([settings.api_key.get_secret_value()]).text
+        settings.base_url, settings.api_key, redact=redactor_of(settings.api_key.get_secret_value()).text
     )
     try:
         return await client.read(payment_id)

@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from blikk_mcp.logs import log_event, start_logging
-from blikk_mcp.process import guard_process
+from blikk_mcp.process import guard_process, redactor_of
 from blikk_mcp.redaction import Redactor
 from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import Settings, log_settings, read_settings
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     async def serve() -> int:
         async with _settings(os.environ, sandbox=arguments.sandbox) as (settings, secrets):
-            redactor = Redactor(secrets)
+            redactor = redactor_of(*secrets)
             _guard(settings, redactor)
             async with running_app(settings, redactor.text) as server:
                 # What is loaded by now lives as long as the process: without it the collector's last round is short.
