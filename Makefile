@@ -13,7 +13,7 @@ demo: $(VENV)/.runtime ## the main job, played once against the embedded sandbox
 	@$(BIN)/blikk-mcp demo
 
 test: $(VENV)/.dev ## the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint types contracts generated audit ## all that CI runs after the tests
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from blikk_tools.phrases import PERSON, WARNINGS, Language
 
 if TYPE_CHECKING:
     from blikk_tools.result import HumanAction, Outcome
+
+_LINKED = re.compile(r"\w*:?//+|\]\s*\(")
+_OWN_QUOTES = str.maketrans('“”„"', "''''")
 
 NEVER = "Do not pay again, not under another key either."
 ASK_FIRST = "Ask the person before you try again; only if they want it, use a new idempotency_key."
@@ -28,7 +32,10 @@ NEXT_STEPS: dict[str, str] = {
         "Show human_instruction to the person word for word. Do not approve, do not ask for codes or passwords. Then call "
         "await_payment with this payment_id and human_informed=true. Do not say that it is paid before outcome is paid."
     ),
-    "stale": "A person has to act, but the link could not be read afresh. Call get_payment_status with this payment_id.",
+    "stale": (
+        "A person has to act, but the link could not be read afresh. Call get_payment_status with this payment_id. Do not "
+        "say that it is paid and do not create it again."
+    ),
     "pending": (
         "Not final yet. Call await_payment with this payment_id. Do not create it again under another key and do not "
         "say that it is paid."
@@ -65,13 +72,35 @@ NEXT_STEPS: dict[str, str] = {
         "same idempotency_key."
     ),
     "unauthorized": "Blikk refused the key. Tell the person that the operator has to check it. Do not try again.",
-    "wrong_channel": "Blikk says that this belongs to another channel. Tell the person that the operator has to check.",
+    "wrong_channel": (
+        "Blikk says that this belongs to another channel. Tell the person that the operator has to check. Do not create "
+        "it again."
+    ),
     "not_found": "Not found here; that does not say that it was not paid. Tell the person. Do not create it again.",
+    "refused_unauthorized": (
+        "No payment was made: Blikk refused the server's key. Tell the person that the operator has to check it. Do not "
+        "try again before that."
+    ),
+    "refused_wrong_channel": (
+        "No payment was made: Blikk says that this belongs to another channel. Tell the person that the operator has to "
+        "check. Do not try again before that."
+    ),
+    "refused_not_found": (
+        "No payment was made: there is no such service at the server's address. Tell the person that the operator has to "
+        "check it. Do not try again before that."
+    ),
     "blikk_unavailable": "Nothing was sent: Blikk was not reached. You may call again with the same idempotency_key.",
     "ledger_unavailable": "Nothing was sent: the payment could not be written down first. Tell the person.",
     "internal_error": f"Something went wrong here. {NEVER} Look it up with get_payment_status and the idempotency_key.",
 }
 """What the model does next, by what happened."""
+
+
+def refused_step(error_code: str) -> str:
+    """The step after a refusal: the same codes say something else where a payment is being asked about."""
+    special = f"refused_{error_code}"
+    return special if special in NEXT_STEPS else error_code
+
 
 READ_ERRORS = frozenset({"blikk_unavailable", "ledger_unavailable", "internal_error"})
 
@@ -109,7 +138,7 @@ class Presentation:
         if outcome in ("paid", "failed"):
             step = str(outcome)
         elif outcome == "refused":
-            step = error_code or "not_created"
+            step = refused_step(error_code) if error_code else "not_created"
         elif error_code in READ_ERRORS:
             step = "unread"
         elif error_code:
@@ -174,10 +203,15 @@ class Presentation:
             return words["unknown_payment"]
         return words["payment"].format(
             amount=format_isk(shown.amount_isk, self.language),
-            # The quotation marks say where the name ends, so it may hold none of its own.
-            name=shown.creditor_name.translate(str.maketrans('“”„"', "''''")),
+            name=_shown_name(shown.creditor_name),
             account=shown.masked_account,
         )
 
     def _environment(self) -> str:
         return PERSON[self.language][f"environment_{self.environment}"].format(host=self.blikk_host)
+
+
+def _shown_name(name: str) -> str:
+    """The agent's word for the payee, as a person may see it: it neither links anywhere nor ends its own quotation."""
+    unlinked = _LINKED.sub(" ", name).translate(_OWN_QUOTES)
+    return " ".join(unlinked.split())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from blikk_payments.errors import PaymentsError, PossibleDuplicate
 from blikk_payments.models import ClaimState
-from blikk_tools.instructions import NEXT_STEPS, Presentation
+from blikk_tools.instructions import NEXT_STEPS, Presentation, refused_step
 from blikk_tools.result import Outcome, Result
 from blikk_tools.tool import Call
+
+MAY_BE_PAID = frozenset({"internal_error", "outcome_unknown"})
+"""Errors of a create after which nobody may say that no payment was made."""
 
 
 def of_error(error: PaymentsError, tool: str, presentation: Presentation, call: Call | None = None) -> Result:
     """The result of a call that made no payment (`refused`), or of a question that has no answer (`unknown`)."""
     intent = call.intent if call else None
-    outcome = Outcome.REFUSED if tool == "create_payment" and error.code != "internal_error" else Outcome.UNKNOWN
+    outcome = Outcome.REFUSED if tool == "create_payment" and error.code not in MAY_BE_PAID else Outcome.UNKNOWN
     result = Result(
         outcome=outcome,
         payment_id=call.payment_id if call else "",
@@ -38,4 +41,4 @@ def _step(error: PaymentsError, outcome: Outcome) -> str:
         return "unconfirmable_duplicate" if unknown else "duplicate_in_flight"
     if outcome is Outcome.UNKNOWN and error.code == "ledger_unavailable":
         return "unread"
-    return error.code
+    return refused_step(error.code) if outcome is Outcome.REFUSED else error.code

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from blikk_payments.collaborators import Asker
 from blikk_payments.models import PaymentIntent
-from blikk_payments.service import Asker, PaymentService
+from blikk_payments.service import PaymentService
 from blikk_tools.handed_links import HandedLinks, Opener
 from blikk_tools.instructions import Presentation
 

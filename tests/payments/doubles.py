@@ -1,0 +1,347 @@
+"""What the tests of rules, service and tools share: a scripted channel, a ledger that can break, a person, virtual time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import anyio
+import anyio.lowlevel
+from trio.testing import MockClock
+
+from blikk_payments.channel.errors import ReadFailed, ReadRefused
+from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
+from blikk_payments.ledger import Claim
+from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
+from blikk_payments.policy import Policy
+from blikk_payments.service import Blocking, Channel, PaymentService, run_in_thread
+from blikk_payments.sqlite_ledger import SqliteLedger
+
+KENNITALA = "5510730339"
+OTHER_KENNITALA = "0101302989"
+BBAN = "015926007654"
+OTHER_BBAN = "051526123456"
+FOREIGN_IBAN = "DE89370400440532013000"
+KEY = "order-0001"
+OTHER_KEY = "order-0002"
+LINK = "https://bank.example/approve/1"
+NEWER_LINK = "https://bank.example/approve/2"
+LEDGER = "ledger.sqlite3"
+START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+"""When every test under virtual time begins: noon, so that half a day remains."""
+
+REAL_PATIENCE_SECONDS = 60
+VIRTUAL_PATIENCE_SECONDS = 400 * 86_400
+"""When a test has come to a standstill: under virtual time, which would spin for ever, at once."""
+
+T = TypeVar("T")
+
+Step = ChannelPayment | Exception | Callable[[], Awaitable["Step"]]
+"""What happens to one request: an answer, an error, or one of these after something else."""
+
+
+def virtual_time() -> tuple[str, dict[str, Any]]:
+    """The anyio back end of a test in which a sleep takes no time."""
+    return "trio", {"clock": MockClock(autojump_threshold=0)}
+
+
+def virtual_now() -> datetime:
+    """The wall clock that goes with virtual time."""
+    return START + timedelta(seconds=anyio.current_time())
+
+
+async def inline(call: Callable[[], T]) -> T:
+    """Run a ledger call at once: a worker thread would let virtual time run away."""
+    await anyio.lowlevel.checkpoint()
+    return call()
+
+
+def iban_of(bban: str = BBAN, holder: str = KENNITALA) -> str:
+    """The Icelandic IBAN of an account and its holder."""
+    remainder = int(f"{bban}{holder}182800") % 97  # I is 18, S is 28
+    return f"IS{98 - remainder:02}{bban}{holder}"
+
+
+IBAN = iban_of()
+
+
+def an_intent(
+    key: str = KEY,
+    amount_isk: int = 1_000,
+    *,
+    iban: str = "",
+    bban: str = "",
+    ssn: str = KENNITALA,
+    name: str = "Kaffihúsið ehf.",
+    purpose: str = "",
+    confirmed_duplicate_of: str = "",
+) -> PaymentIntent:
+    """A payment that is asked for; to the usual account unless one is given."""
+    iban = iban if iban or bban else IBAN
+    account_key = account_key_of_iban(iban) if iban else account_key_of_bban(bban)
+    return PaymentIntent(
+        idempotency_key=key,
+        amount_isk=amount_isk,
+        creditor_name=name,
+        creditor_ssn=ssn,
+        account_key=account_key,
+        masked_account=mask_account(account_key),
+        creditor_iban=iban,
+        creditor_bban=bban,
+        purpose=purpose,
+        confirmed_duplicate_of=confirmed_duplicate_of,
+    )
+
+
+def numbered(number: int, amount_isk: int = 1_000) -> PaymentIntent:
+    """One of many payments that are no duplicates of each other: key and account of its own."""
+    return an_intent(f"order-{number:04}", amount_isk, iban=iban_of(f"{15926007000 + number:012}"))
+
+
+def a_record(
+    status: Status | None = Status.PENDING, *, state: ClaimState = ClaimState.CREATED, **fields: Any
+) -> PaymentRecord:
+    """What is known of one payment."""
+    given: dict[str, Any] = {
+        "idempotency_key": KEY,
+        "state": state,
+        "amount_isk": 1_000,
+        "creditor_name": "Kaffihúsið ehf.",
+        "masked_account": mask_account("IS" + BBAN),
+        "claimed_at": START,
+        "updated_at": START,
+        "payment_id": "pay-1" if state is ClaimState.CREATED else "",
+        "status": status if state is ClaimState.CREATED else None,
+    }
+    return PaymentRecord(**{**given, **fields})
+
+
+def answer(
+    status: Status = Status.DRAFT, url: str = "", *, payment_id: str = "", bank_text: str = ""
+) -> ChannelPayment:
+    """What Blikk says of a payment; without an id the channel gives it the next one."""
+    return ChannelPayment(payment_id, status, url, bank_text)
+
+
+def after(seconds: float, step: Step) -> Step:
+    """The step, but not before so many seconds have gone by."""
+
+    async def wait() -> Step:
+        await anyio.sleep(seconds)
+        return step
+
+    return wait
+
+
+def when(event: anyio.Event, step: Step) -> Step:
+    """The step, once the event is set."""
+
+    async def wait() -> Step:
+        await event.wait()
+        return step
+
+    return wait
+
+
+async def never() -> Step:
+    """A request that is taken and never answered."""
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+class ScriptedChannel(Channel):
+    """Blikk as a test writes it: counts what is sent; creates follow the script, then go on with DRAFT."""
+
+    def __init__(self, *creates: Step) -> None:
+        self.orders: list[PaymentOrder] = []
+        self.read_at: list[float] = []
+        self.read_ids: list[str] = []
+        self.creates = deque(creates)
+        self.reads: deque[Step] = deque()
+        self.every_read: Step | None = None
+        self.before_create: Callable[[PaymentOrder], None] = lambda order: None
+        self._told: dict[str, list[tuple[float, ChannelPayment]]] = {}
+
+    def tell(self, payment_id: str, status: Status, url: str = "", *, at: float = 0.0, bank_text: str = "") -> None:
+        """From second `at` on, this is how the payment stands."""
+        told = self._told.setdefault(payment_id, [])
+        told.append((at, answer(status, url, payment_id=payment_id, bank_text=bank_text)))
+
+    async def create(self, order: PaymentOrder) -> ChannelPayment:
+        """POST /payment."""
+        self.orders.append(order)
+        number = len(self.orders)
+        self.before_create(order)
+        await anyio.lowlevel.checkpoint()
+        made = await _play(self.creates.popleft() if self.creates else answer())
+        if not made.payment_id:
+            made = answer(made.status, made.redirect_url, payment_id=f"pay-{number}", bank_text=made.bank_text)
+        # What a test has told of the payment in advance is the newer truth.
+        self._told.setdefault(made.payment_id, []).insert(0, (0.0, made))
+        return made
+
+    async def read(self, payment_id: str, *, attempts: int = 3) -> ChannelPayment:
+        """GET /payment/{paymentId}."""
+        now = anyio.current_time()
+        self.read_at.append(now)
+        self.read_ids.append(payment_id)
+        await anyio.lowlevel.checkpoint()
+        if self.reads:
+            return await _play(self.reads.popleft())
+        if self.every_read is not None:
+            return await _play(self.every_read)
+        told = [said for at, said in self._told.get(payment_id, []) if at <= now]
+        if not told:
+            raise ReadRefused("Blikk refused to answer (HTTP 404).", status=404)
+        return told[-1]
+
+
+async def _play(step: Step) -> ChannelPayment:
+    while not isinstance(step, (ChannelPayment, Exception)):
+        step = await step()
+    if isinstance(step, Exception):
+        raise step
+    return step
+
+
+def unread(status: int | None = 503, *, retry_after_seconds: float = 0.0) -> ReadFailed | ReadRefused:
+    """A GET that was answered with something else than the payment's status."""
+    if status in (401, 403, 404):
+        return ReadRefused(f"Blikk refused to answer (HTTP {status}).", status=status)
+    return ReadFailed("Blikk did not answer the question.", status=status, retry_after_seconds=retry_after_seconds)
+
+
+class BreakableLedger(SqliteLedger):
+    """The real ledger, of which a test can break single methods."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.broken: set[str] = set()
+
+    def _check(self, method: str) -> None:
+        if method in self.broken:
+            raise LedgerUnavailable("The ledger cannot be used.")
+
+    def claim(
+        self, intent: PaymentIntent, decide: Callable[[Facts], None], *, window_minutes: int, now: datetime
+    ) -> Claim:
+        """See `Ledger.claim`."""
+        self._check("claim")
+        return super().claim(intent, decide, window_minutes=window_minutes, now=now)
+
+    def facts(self, intent: PaymentIntent, *, window_minutes: int, now: datetime) -> Facts:
+        """See `Ledger.facts`."""
+        self._check("facts")
+        return super().facts(intent, window_minutes=window_minutes, now=now)
+
+    def find_key(self, intent: PaymentIntent, *, now: datetime) -> PaymentRecord | None:
+        """See `Ledger.find_key`."""
+        self._check("find_key")
+        return super().find_key(intent, now=now)
+
+    def by_key(self, idempotency_key: str, *, now: datetime) -> PaymentRecord | None:
+        """See `Ledger.by_key`."""
+        self._check("by_key")
+        return super().by_key(idempotency_key, now=now)
+
+    def by_payment_id(self, payment_id: str, *, now: datetime) -> PaymentRecord | None:
+        """See `Ledger.by_payment_id`."""
+        self._check("by_payment_id")
+        return super().by_payment_id(payment_id, now=now)
+
+    def created(self, idempotency_key: str, attempt: int, answer: ChannelPayment, *, now: datetime) -> PaymentRecord:
+        """See `Ledger.created`."""
+        self._check("created")
+        return super().created(idempotency_key, attempt, answer, now=now)
+
+    def refused(self, idempotency_key: str, attempt: int, *, code: str, bank_text: str, now: datetime) -> PaymentRecord:
+        """See `Ledger.refused`."""
+        self._check("refused")
+        return super().refused(idempotency_key, attempt, code=code, bank_text=bank_text, now=now)
+
+    def unknown(self, idempotency_key: str, attempt: int, *, reason: str, now: datetime) -> PaymentRecord:
+        """See `Ledger.unknown`."""
+        self._check("unknown")
+        return super().unknown(idempotency_key, attempt, reason=reason, now=now)
+
+    def seen(self, answer: ChannelPayment, *, now: datetime) -> PaymentRecord | None:
+        """See `Ledger.seen`."""
+        self._check("seen")
+        return super().seen(answer, now=now)
+
+
+@dataclass
+class Person:
+    """Somebody who can be asked, and who always says the same."""
+
+    yes: bool = True
+    questions: list[Question] = field(default_factory=list[Question])
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def confirm(self, question: Question) -> bool:
+        """Put the question."""
+        self.questions.append(question)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return self.yes
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A ladder with one rung: the same pause between any two reads, whatever it is asked by."""
+
+    seconds: float
+
+    def delay(self, *circumstances: object) -> float:
+        """Seconds until the next read."""
+        return self.seconds
+
+
+@dataclass
+class House:
+    """A service and what it works with."""
+
+    service: PaymentService
+    channel: ScriptedChannel
+    ledger: BreakableLedger
+
+    def record(self, key: str = KEY) -> PaymentRecord | None:
+        """What the ledger has under the key; only under virtual time."""
+        return self.ledger.by_key(key, now=virtual_now())
+
+    @property
+    def posts(self) -> int:
+        """How often a payment was sent."""
+        return len(self.channel.orders)
+
+
+def service_over(
+    channel: Channel, ledger: SqliteLedger, policy: Policy | None = None, *, real_time: bool = False, **options: Any
+) -> PaymentService:
+    """The one place where tests make a service. Under virtual time it reads once a second and uses no threads."""
+    run_blocking = cast("Blocking", run_in_thread if real_time else inline)
+    given: dict[str, Any] = {
+        "ladder": Pace(0.01 if real_time else 1.0),
+        "now": (lambda: datetime.now(UTC)) if real_time else virtual_now,
+        "run_blocking": run_blocking,
+    }
+    return PaymentService(channel=channel, ledger=ledger, policy=policy or Policy(), **{**given, **options})
+
+
+@asynccontextmanager
+async def paying(
+    tmp_path: Path, *creates: Step, channel: ScriptedChannel | None = None, real_time: bool = False, **rules: Any
+) -> AsyncGenerator[House]:
+    """A service over a scripted channel and a real ledger; `rules` are the policy's. Opened again, it is a restart."""
+    channel = channel or ScriptedChannel(*creates)
+    patience = REAL_PATIENCE_SECONDS if real_time else VIRTUAL_PATIENCE_SECONDS
+    with anyio.fail_after(patience), BreakableLedger(tmp_path / LEDGER) as ledger:
+        async with service_over(channel, ledger, Policy(**rules), real_time=real_time) as service:
+            yield House(service, channel, cast("BreakableLedger", ledger))

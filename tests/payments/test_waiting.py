@@ -1,0 +1,564 @@
+"""Waiting for a payment, in virtual time: when it returns, what a failed read costs, and how few requests it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.snapshot import Snapshot
+from tests.payments.doubles import (
+    KEY,
+    LEDGER,
+    LINK,
+    NEWER_LINK,
+    BreakableLedger,
+    House,
+    Pace,
+    ScriptedChannel,
+    Step,
+    after,
+    an_intent,
+    answer,
+    never,
+    numbered,
+    paying,
+    service_over,
+    unread,
+    virtual_time,
+)
+
+pytestmark = pytest.mark.anyio
+
+OPEN = [Status.DRAFT, Status.PENDING, Status.SCA_REQUIRED, Status.SCA_COMPLETE, Status.OTHER]
+ENDS_AT_ONCE = [(401, "unauthorized"), (403, "wrong_channel"), (404, "not_found")]
+PASSES = [None, 200, 302, 400, 405, 408, 409, 422, 429, 500, 502, 503]
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Sleeps take no time."""
+    return virtual_time()
+
+
+def to_the_end(record: PaymentRecord) -> bool:
+    """A person is informed already: only the end ends the wait."""
+    return False
+
+
+def for_a_person(record: PaymentRecord) -> bool:
+    """Somebody has to be told as soon as there is something to do."""
+    return record.status in NEEDS_PERSON
+
+
+async def wait(
+    house: House,
+    seconds: float = 25,
+    payment_id: str = "pay-1",
+    *,
+    until: Callable[[PaymentRecord], bool] = to_the_end,
+    tick: Callable[[float, PaymentRecord | None], Awaitable[None]] | None = None,
+) -> Snapshot:
+    """Wait for a payment, the usual one unless another is given."""
+    return await house.service.wait(payment_id, seconds=seconds, until=until, tick=tick)
+
+
+def code(snapshot: Snapshot) -> str:
+    """The error code of a snapshot."""
+    return snapshot.error.code if snapshot.error else ""
+
+
+async def create(house: House) -> float:
+    """Make the usual payment; the second at which it stands."""
+    await house.service.create(an_intent())
+    house.channel.read_at.clear()
+    return anyio.current_time()
+
+
+# When it returns
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+async def test_it_returns_when_the_payment_is_final(tmp_path: Path, status: Status) -> None:
+    """await_payment returns when the payment is final."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.channel.tell("pay-1", status, at=7)
+        snapshot = await wait(house)
+        assert (snapshot.record.status, snapshot.record.final, code(snapshot)) == (status, True, "")
+        assert 7 <= anyio.current_time() <= 8.5
+
+
+@pytest.mark.parametrize("status", sorted(NEEDS_PERSON))
+async def test_it_returns_when_a_person_has_to_act_and_was_not_told(tmp_path: Path, status: Status) -> None:
+    """Returns when a person has to act and `human_informed` is false."""
+    async with paying(tmp_path, answer(Status.PENDING)) as house:
+        house.channel.tell("pay-1", Status.PENDING)
+        house.channel.tell("pay-1", status, LINK, at=10)
+        await create(house)
+        snapshot = await wait(house, until=for_a_person)
+        assert (snapshot.record.status, snapshot.record.approval_url, snapshot.fresh) == (status, LINK, True)
+        assert 10 <= anyio.current_time() <= 11.5
+
+
+@pytest.mark.parametrize("status", OPEN)
+async def test_when_the_time_is_up_it_returns_the_state_so_far(tmp_path: Path, status: Status) -> None:
+    """Returns when the time is up: neither success nor failure, and polling can go on."""
+    async with paying(tmp_path, answer(Status.PENDING)) as house:
+        house.channel.tell("pay-1", status)
+        started = await create(house)
+        snapshot = await wait(house, 25)
+        assert (snapshot.record.status, snapshot.record.final, code(snapshot)) == (status, False, "")
+        assert anyio.current_time() - started == pytest.approx(25, abs=0.1)
+
+
+async def test_no_seconds_at_all_look_once(tmp_path: Path) -> None:
+    """wait_seconds: 0 or more; 0 looks once."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        started = await create(house)
+        house.channel.tell("pay-1", Status.SCA_COMPLETE)
+        snapshot = await wait(house, 0)
+        assert (snapshot.record.status, snapshot.fresh) == (Status.SCA_COMPLETE, True)
+        assert (len(house.channel.read_at), anyio.current_time() - started) == (1, pytest.approx(0, abs=0.1))
+
+
+async def test_a_look_waits_for_its_answer_but_not_for_ever(tmp_path: Path) -> None:
+    """0 looks once: with the time that one answer takes, and a bound."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.channel.reads.append(after(2, answer(Status.SUCCESS, payment_id="pay-1")))
+        assert (await wait(house, 0)).record.status is Status.SUCCESS
+    async with paying(tmp_path / "other", answer(Status.SCA_REQUIRED, LINK)) as house:
+        started = await create(house)
+        house.channel.every_read = never
+        snapshot = await wait(house, 0)
+        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_REQUIRED, "blikk_unavailable")
+        assert anyio.current_time() - started <= 15
+
+
+async def test_a_final_payment_is_told_from_the_ledger(tmp_path: Path) -> None:
+    """A terminal status never changes, so Blikk is not asked."""
+    async with paying(tmp_path, answer(Status.SUCCESS)) as house:
+        started = await create(house)
+        snapshot = await wait(house)
+        assert (snapshot.record.status, house.channel.read_at) == (Status.SUCCESS, [])
+        assert anyio.current_time() == started
+
+
+async def test_a_success_that_comes_after_the_wait_is_seen_by_the_next_question(tmp_path: Path) -> None:
+    """A SUCCESS can come late, after we stopped waiting: it is neither lost nor paid again."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.channel.tell("pay-1", Status.SCA_COMPLETE, at=5)
+        house.channel.tell("pay-1", Status.SUCCESS, at=600)
+        assert (await wait(house, 45)).record.status is Status.SCA_COMPLETE
+        await anyio.sleep(600)
+        assert (await house.service.status(payment_id="pay-1")).record.status is Status.SUCCESS
+        assert (await wait(house)).record.status is Status.SUCCESS
+        again = await house.service.create(an_intent())
+        assert (again.record.status, again.replayed, house.posts) == (Status.SUCCESS, True, 1)
+
+
+async def test_a_late_rejection_after_approval_is_seen(tmp_path: Path) -> None:
+    """An accepted payment can still be REJECTED at settlement, minutes later (public code)."""
+    async with paying(tmp_path, answer(Status.SCA_COMPLETE)) as house:
+        await create(house)
+        house.channel.tell("pay-1", Status.REJECTED, at=200)
+        assert (await wait(house, 300)).record.status is Status.REJECTED
+
+
+async def test_statuses_in_any_order_end_with_the_last_one(tmp_path: Path) -> None:
+    """The order of statuses varies; an unknown one is neither success nor failure."""
+    async with paying(tmp_path, answer(Status.PENDING)) as house:
+        await create(house)
+        for second, status in enumerate([Status.OTHER, Status.DRAFT, Status.SCA_REQUIRED, Status.PENDING], start=4):
+            house.channel.tell("pay-1", status, at=second)
+        house.channel.tell("pay-1", Status.SUCCESS, at=9)
+        assert (await wait(house)).record.status is Status.SUCCESS
+
+
+async def test_a_payment_that_only_blikk_knows_can_be_waited_for(tmp_path: Path) -> None:
+    """An unknown payment_id asks Blikk, and so does await_payment."""
+    async with paying(tmp_path) as house:
+        house.channel.tell("pay-77", Status.PENDING)
+        house.channel.tell("pay-77", Status.SUCCESS, at=5)
+        record = (await wait(house, payment_id="pay-77")).record
+        assert (record.status, record.payment_id, record.amount_isk, record.idempotency_key) == (
+            Status.SUCCESS,
+            "pay-77",
+            0,
+            "",
+        )
+
+
+# Reads that fail
+
+
+@pytest.mark.parametrize(("status", "expected"), ENDS_AT_ONCE)
+async def test_a_read_that_is_refused_ends_the_wait_at_once(tmp_path: Path, status: int, expected: str) -> None:
+    """401, 403 and 404 end a wait at once; the last known outcome is kept."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        started = await create(house)
+        house.channel.every_read = unread(status)
+        snapshot = await wait(house)
+        assert (snapshot.record.status, code(snapshot), snapshot.fresh) == (Status.SCA_REQUIRED, expected, False)
+        assert (len(house.channel.read_at), anyio.current_time() - started) == (1, pytest.approx(0, abs=0.1))
+
+
+@pytest.mark.parametrize("status", PASSES)
+async def test_any_other_failed_read_does_not_end_the_wait(tmp_path: Path, status: int | None) -> None:
+    """503, 429, garbage: anything else does not end a wait, and what comes after it counts."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.channel.reads.extend([unread(status)] * 2)
+        house.channel.tell("pay-1", Status.SUCCESS, at=9)
+        snapshot = await wait(house, 45)
+        assert (snapshot.record.status, code(snapshot), snapshot.fresh) == (Status.SUCCESS, "", True)
+        assert len(house.channel.read_at) >= 3
+
+
+@pytest.mark.parametrize("status", PASSES)
+@pytest.mark.parametrize("known", OPEN)
+async def test_a_wait_that_only_ever_failed_to_read_keeps_what_was_known(
+    tmp_path: Path, status: int | None, known: Status
+) -> None:
+    """A read that fails keeps the last known outcome, adds the error code, and never says paid, failed or refused."""
+    async with paying(tmp_path, answer(known, LINK)) as house:
+        house.channel.every_read = unread(status)
+        started = await create(house)
+        snapshot = await wait(house, 25)
+        assert (snapshot.record.status, code(snapshot), snapshot.fresh) == (known, "blikk_unavailable", False)
+        assert snapshot.record.state is ClaimState.CREATED
+        assert anyio.current_time() - started == pytest.approx(25, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [*ENDS_AT_ONCE, (503, "blikk_unavailable"), (None, "blikk_unavailable")]
+)
+async def test_where_nothing_was_known_a_failed_read_is_unknown(
+    tmp_path: Path, status: int | None, expected: str
+) -> None:
+    """`unknown` if there is none: also for a payment that the ledger does not have."""
+    async with paying(tmp_path) as house:
+        house.channel.every_read = unread(status)
+        snapshot = await wait(house, 20, "pay-77")
+        assert (snapshot.record.state, snapshot.record.status, code(snapshot)) == (ClaimState.UNKNOWN, None, expected)
+        assert snapshot.record.payment_id == "pay-77"
+
+
+async def test_what_was_read_before_the_reads_began_to_fail_is_kept(tmp_path: Path) -> None:
+    """The last known outcome is the last one that was read, not the one at the start."""
+    async with paying(tmp_path) as house:
+        house.channel.reads.append(answer(Status.SCA_COMPLETE, payment_id="pay-77"))
+        house.channel.every_read = unread(503)
+        snapshot = await wait(house, 20, "pay-77")
+        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_COMPLETE, "blikk_unavailable")
+
+
+@pytest.mark.parametrize("asked_for", [4.0, 9.0])
+async def test_blikks_retry_after_is_obeyed(tmp_path: Path, asked_for: float) -> None:
+    """Retry-After is documented nowhere and must be handled all the same: no read before it is over."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.channel.reads.append(unread(429, retry_after_seconds=asked_for))
+        house.channel.tell("pay-1", Status.SUCCESS)
+        assert (await wait(house, 45)).record.status is Status.SUCCESS
+        first, second = house.channel.read_at
+        assert asked_for <= second - first <= asked_for + 2
+
+
+async def test_a_wish_to_wait_for_hours_is_bounded(tmp_path: Path) -> None:
+    """`Retry-After` is honoured up to a bound."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.channel.reads.append(unread(429, retry_after_seconds=86_400))
+        house.channel.tell("pay-1", Status.SUCCESS)
+        assert (await wait(house, 45)).record.status is Status.SUCCESS
+
+
+async def test_retry_after_holds_for_every_payment_of_the_process(tmp_path: Path) -> None:
+    """A limit is the channel's, not one payment's: all pollers back off together; ours."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED), answer(Status.SCA_REQUIRED)) as house:
+        await house.service.create(numbered(1))
+        await house.service.create(numbered(2))
+        house.channel.reads.append(unread(429, retry_after_seconds=8))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait, house, 20, "pay-1")
+            await anyio.sleep(0.5)
+            tasks.start_soon(wait, house, 20, "pay-2")
+        assert house.channel.read_ids[0] == "pay-1"
+        assert [at for at in house.channel.read_at[1:] if at < 8] == []
+        assert "pay-2" in house.channel.read_ids
+
+
+async def test_failed_reads_come_slower_and_slower(tmp_path: Path) -> None:
+    """Any other failure of a GET: try again with backoff."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        house.channel.every_read = unread(503)
+        await wait(house, 120)
+        at = house.channel.read_at
+        pauses = [later - earlier for earlier, later in pairwise(at)]
+        assert 3 <= len(at) <= 15
+        assert pauses[0] < pauses[2]
+
+
+async def test_a_ledger_that_fails_in_the_middle_keeps_what_was_known(tmp_path: Path) -> None:
+    """A status that cannot be written down was not read: the last known outcome, and ledger_unavailable; ours."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.channel.tell("pay-1", Status.SUCCESS)
+        house.ledger.broken = {"seen"}
+        snapshot = await wait(house, 10)
+        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_REQUIRED, "ledger_unavailable")
+        house.ledger.broken = set()
+        assert (await wait(house, 45)).record.status is Status.SUCCESS
+
+
+async def test_a_ledger_that_cannot_be_read_is_said_to_be_so_at_once(tmp_path: Path) -> None:
+    """ledger_unavailable."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+        house.ledger.broken = {"by_payment_id"}
+        with pytest.raises(LedgerUnavailable):
+            await wait(house)
+
+
+async def test_a_defect_while_reading_costs_a_reading_and_not_the_process(tmp_path: Path) -> None:
+    """One payment's trouble must not end every wait of the process; ours."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        house.channel.reads.append(RuntimeError("a defect"))
+        house.channel.tell("pay-1", Status.SUCCESS, at=3)
+        assert (await wait(house, 45)).record.status is Status.SUCCESS
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 503, None])
+@pytest.mark.parametrize("known", [Status.PENDING, Status.SCA_REQUIRED])
+async def test_no_failed_read_ever_makes_a_payment_paid_failed_or_refused(
+    tmp_path: Path, status: int | None, known: Status
+) -> None:
+    """Only Blikk's word makes a payment paid or failed; the ledger is left as it was."""
+    async with paying(tmp_path, answer(known)) as house:
+        house.channel.every_read = unread(status)
+        await create(house)
+        before = house.record()
+        for snapshot in (await wait(house, 10), await house.service.status(payment_id="pay-1")):
+            assert snapshot.record.state is ClaimState.CREATED
+            assert snapshot.record.status not in FAILED | {Status.SUCCESS}
+            assert code(snapshot) != ""
+        assert house.record() == before
+
+
+# Links
+
+
+@pytest.mark.parametrize("early", [Status.DRAFT, Status.PENDING])
+async def test_the_newest_link_wins(tmp_path: Path, early: Status) -> None:
+    """The URL of a POST answer can differ from the one at SCA_REQUIRED, which is the one to show (sister API)."""
+    async with paying(tmp_path, answer(early, LINK)) as house:
+        house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=5)
+        await create(house)
+        record = (await wait(house, until=for_a_person)).record
+        assert (record.status, record.approval_url) == (Status.SCA_REQUIRED, NEWER_LINK)
+
+
+async def test_a_link_that_is_not_repeated_stays_while_nobody_is_asked_for(tmp_path: Path) -> None:
+    """Newest non-empty URL wins: an answer without one takes none away before a person is needed."""
+    async with paying(tmp_path, answer(Status.DRAFT, LINK)) as house:
+        house.channel.tell("pay-1", Status.PENDING, at=2)
+        await create(house)
+        record = (await wait(house, 10)).record
+        assert (record.status, record.approval_url) == (Status.PENDING, LINK)
+
+
+@pytest.mark.parametrize("status", sorted(NEEDS_PERSON))
+async def test_where_a_person_is_needed_without_a_link_the_old_one_is_void(tmp_path: Path, status: Status) -> None:
+    """At SCA_REQUIRED without a URL the bank pushes the approval to its app, and the old URL is void (sister API)."""
+    async with paying(tmp_path, answer(Status.DRAFT, LINK)) as house:
+        house.channel.tell("pay-1", status, at=5)
+        await create(house)
+        record = (await wait(house, until=for_a_person)).record
+        assert (record.status, record.approval_url) == (status, "")
+
+
+async def test_a_link_that_changes_while_a_person_is_waited_for_is_noticed(tmp_path: Path) -> None:
+    """Approval links live only briefly; the state so far has the one that works."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=10)
+        await create(house)
+        assert (await wait(house, 20)).record.approval_url == NEWER_LINK
+
+
+# Progress
+
+
+@pytest.mark.parametrize("takes", [0.05, 1.7])
+async def test_ticks_rise_strictly_and_come_every_few_seconds(tmp_path: Path, takes: float) -> None:
+    """Progress with strictly rising values while it waits."""
+    ticks: list[float] = []
+
+    async def tick(gone: float, record: PaymentRecord | None) -> None:
+        ticks.append(gone)
+
+    async with paying(tmp_path, answer(Status.PENDING)) as house:
+        house.channel.every_read = after(takes, answer(Status.PENDING, payment_id="pay-1"))
+        await create(house)
+        await anyio.sleep(5)
+        await wait(house, 40, tick=tick)
+    assert ticks == sorted(set(ticks))
+    assert max(later - earlier for earlier, later in pairwise([0, *ticks, 40])) <= 5
+    assert ticks[-1] <= 40
+
+
+async def test_ticks_tell_how_the_payment_stands(tmp_path: Path) -> None:
+    """A progress report says whether a person or the bank is waited for."""
+    seen: list[Status | None] = []
+
+    async def tick(gone: float, record: PaymentRecord | None) -> None:
+        seen.append(record.status if record else None)
+
+    async with paying(tmp_path, answer(Status.PENDING)) as house:
+        house.channel.tell("pay-1", Status.SCA_REQUIRED, LINK, at=5)
+        await create(house)
+        await wait(house, 20, tick=tick)
+    assert set(seen) == {Status.PENDING, Status.SCA_REQUIRED}
+
+
+async def test_a_caller_that_is_slow_to_take_its_ticks_misses_no_ending(tmp_path: Path) -> None:
+    """A client that reads slowly must not turn paid into pending; ours."""
+
+    async def tick(gone: float, record: PaymentRecord | None) -> None:
+        await anyio.sleep(2)
+
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        house.channel.tell("pay-1", Status.SUCCESS, at=1)
+        assert (await wait(house, 25, tick=tick)).record.status is Status.SUCCESS
+        assert anyio.current_time() <= 10
+
+
+# What it costs
+
+
+async def test_ten_thousand_waiters_cost_the_requests_of_one(tmp_path: Path) -> None:
+    """One poller a payment and process, however many wait for it."""
+    waiters = 10_000
+    endings: list[Status | None] = []
+
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        house.channel.tell("pay-1", Status.SUCCESS, at=2)
+
+        async def one() -> None:
+            endings.append((await wait(house, 25)).record.status)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(waiters):
+                tasks.start_soon(one)
+        assert endings == [Status.SUCCESS] * waiters
+        assert len(house.channel.read_at) <= 4
+
+
+async def test_a_newcomer_is_not_told_old_news(tmp_path: Path) -> None:
+    """Ask again before showing a link that is old: a wait that joins another gets a reading of its own."""
+    channel = ScriptedChannel(answer(Status.SCA_REQUIRED, LINK))
+    with BreakableLedger(tmp_path / LEDGER) as ledger:
+        async with service_over(channel, ledger, ladder=Pace(60)) as service, anyio.create_task_group() as tasks:
+            await service.create(an_intent())
+
+            async def earlier() -> None:
+                await service.wait("pay-1", seconds=40, until=to_the_end)
+
+            tasks.start_soon(earlier)
+            await anyio.sleep(10)
+            channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK)
+            snapshot = await service.wait("pay-1", seconds=2, until=for_a_person)
+            assert (snapshot.record.approval_url, snapshot.fresh) == (NEWER_LINK, True)
+            assert anyio.current_time() == pytest.approx(10, abs=0.1)
+            tasks.cancel_scope.cancel()
+
+
+async def test_when_the_last_waiter_is_gone_nothing_is_asked_any_more(tmp_path: Path) -> None:
+    """A cancelled wait stops polling."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait, house, 1_000)
+            await anyio.sleep(0.5)
+            with anyio.move_on_after(5):
+                await wait(house, 1_000)
+            asked = len(house.channel.read_at)
+            await anyio.sleep(5)
+            assert len(house.channel.read_at) > asked
+            tasks.cancel_scope.cancel()
+        asked = len(house.channel.read_at)
+        await anyio.sleep(1_000)
+        assert len(house.channel.read_at) == asked
+
+
+async def test_a_cancelled_wait_abandons_the_read_under_way(tmp_path: Path) -> None:
+    """Nobody waits for its answer."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        house.channel.every_read = never
+        with anyio.move_on_after(2) as scope:
+            await wait(house, 1_000)
+        assert (scope.cancelled_caught, anyio.current_time()) == (True, pytest.approx(2, abs=0.1))
+
+
+async def test_after_the_last_waiter_a_new_one_starts_again(tmp_path: Path) -> None:
+    """Call it again: the next wait polls as the first one did."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        await wait(house, 5)
+        await anyio.sleep(100)
+        house.channel.tell("pay-1", Status.SUCCESS)
+        assert (await wait(house, 5)).record.status is Status.SUCCESS
+
+
+async def test_a_finished_payment_is_polled_no_further(tmp_path: Path) -> None:
+    """A terminal status that is polled until the time-out is a defect others had."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
+        await create(house)
+        house.channel.tell("pay-1", Status.SUCCESS, at=5)
+        await wait(house, 45)
+        asked = len(house.channel.read_at)
+        await anyio.sleep(100)
+        assert (len(house.channel.read_at), anyio.current_time() < 120) == (asked, True)
+
+
+@pytest.mark.parametrize(("status", "first"), [(Status.PENDING, 2), (Status.SCA_REQUIRED, 6), (Status.OTHER, 2)])
+async def test_at_its_own_pace_a_wait_asks_as_sparingly_as_others_do(
+    tmp_path: Path, status: Status, first: float
+) -> None:
+    """Others' ladders begin at 0.5 to 5 s and end at 10 to 15 s: at most some 200 requests in a quarter of an hour."""
+    channel = ScriptedChannel(answer(status))
+    with BreakableLedger(tmp_path / LEDGER) as ledger:
+        async with service_over(channel, ledger, ladder=None) as service:
+            await service.create(an_intent())
+            channel.read_at.clear()
+            await service.wait("pay-1", seconds=900, until=to_the_end)
+    pauses = [later - earlier for earlier, later in pairwise(channel.read_at)]
+    assert 60 <= len(channel.read_at) <= 200
+    assert pauses[0] <= first
+    assert max(pauses) <= 16.5
+
+
+async def test_waiting_never_sends_a_payment(tmp_path: Path) -> None:
+    """await_payment is read-only."""
+    steps: list[Step] = [unread(503), answer(Status.PENDING, payment_id="pay-1"), unread(429), RuntimeError("a defect")]
+    async with paying(tmp_path, answer(Status.DRAFT)) as house:
+        await house.service.create(an_intent())
+        house.channel.reads.extend(steps)
+        await wait(house, 60)
+        await wait(house, 5, "pay-77")
+        assert (house.posts, house.channel.orders[0].amount_isk) == (1, 1_000)
+        assert house.record(KEY) is not None

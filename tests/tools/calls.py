@@ -1,0 +1,80 @@
+"""What the tools' tests share: good arguments, a call over a scripted channel, and a result that keeps its shape."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from blikk_payments.errors import PaymentsError
+from blikk_tools.catalog import catalog
+from blikk_tools.instructions import Presentation
+from blikk_tools.refusal import of_error
+from blikk_tools.result import Result, output_schema
+from blikk_tools.tool import Call, WaitLimits
+from tests.payments.doubles import IBAN, KENNITALA, KEY, LEDGER, House, Step, paying
+
+TOOLS = catalog(read_only=False)
+SHAPE = Draft202012Validator(output_schema())
+
+
+def arguments(**changes: Any) -> dict[str, Any]:
+    """Good arguments of create_payment, save for what is given; `None` as a value stays, `...` leaves a name out."""
+    good = {
+        "amount": 1_000,
+        "currency": "ISK",
+        "creditor_name": "Kaffihúsið ehf.",
+        "creditor_ssn": KENNITALA,
+        "creditor_iban": IBAN,
+        "idempotency_key": KEY,
+    }
+    return {name: value for name, value in {**good, **changes}.items() if value is not ...}
+
+
+@dataclass
+class Desk:
+    """The tools as a caller meets them."""
+
+    house: House
+    presentation: Presentation
+    ledger_path: Path
+    progress: list[tuple[float, float, str]] = field(default_factory=list[tuple[float, float, str]])
+
+    async def call(self, tool: str, raw: Mapping[str, Any] | None) -> Result:
+        """One call, with what went wrong turned into its result."""
+
+        async def report(done_seconds: float, of_seconds: float, message: str) -> None:
+            self.progress.append((done_seconds, of_seconds, message))
+
+        call = Call(self.house.service, self.presentation, report, WaitLimits())
+        try:
+            return in_shape(await TOOLS[tool].run(call, raw))
+        except PaymentsError as error:
+            return in_shape(of_error(error, tool, self.presentation, call))
+
+    @property
+    def untouched(self) -> bool:
+        """Whether neither Blikk nor the ledger, which is opened on first use, has heard of anything."""
+        channel = self.house.channel
+        return not channel.orders and not channel.read_ids and not self.ledger_path.exists()
+
+
+@asynccontextmanager
+async def desk(
+    tmp_path: Path, *creates: Step, presentation: Presentation | None = None, **rules: Any
+) -> AsyncGenerator[Desk]:
+    """The tools over a scripted channel and a real ledger."""
+    async with paying(tmp_path, *creates, **rules) as house:
+        yield Desk(house, presentation or Presentation(), tmp_path / LEDGER)
+
+
+def in_shape(result: Result) -> Result:
+    """The result, once it is sure that it is one flat object of the one shape."""
+    told = result.model_dump(mode="json")
+    assert [error.message for error in SHAPE.iter_errors(told)] == []  # pyright: ignore[reportUnknownMemberType]
+    assert [name for name, value in told.items() if not isinstance(value, (str, int, bool))] == []
+    return result
