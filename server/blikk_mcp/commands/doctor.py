@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from typing import Any
 
 import anyio
 
+from blikk_mcp import __version__
 from blikk_mcp.process import redactor_of
 from blikk_mcp.redaction import Redactor
 from blikk_mcp.setting_values import SettingsError
-from blikk_mcp.settings import Settings, read_settings
+from blikk_mcp.settings import SETTINGS, Settings, read_settings
 from blikk_payments.channel.links import is_loopback
 from blikk_payments.errors import PaymentsError
 
@@ -35,6 +38,9 @@ class Finding:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
+    parser.add_argument(
+        "--report", action="store_true", help="for a support ticket: versions and the names of what is set, no values"
+    )
     parser.set_defaults(run=run)
 
 
@@ -42,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Check everything and print what was found; 0 if nothing has to be corrected."""
     raw_key = os.environ.get("BLIKK_API_KEY", "")
     proxies = urllib.request.getproxies_environment()
+    if arguments.report:
+        _print_facts(os.environ)
     try:
         settings = read_settings(os.environ)
     except SettingsError as error:
@@ -151,6 +159,20 @@ def _resolve(document: Mapping[str, Any], schema: Any) -> Any:
             target = target[step]
         schema = target
     return schema if isinstance(schema, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _print_facts(environ: Mapping[str, str]) -> None:
+    """What a supporter needs to know of this machine, and nothing that identifies anybody."""
+    known = {setting.name for setting in SETTINGS}
+    facts = {
+        "blikk-mcp": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        **{name: metadata.version(name) for name in ("mcp", "httpx", "pydantic", "anyio")},
+        "settings that are set": ", ".join(sorted(name for name in environ if name in known)) or "none",
+    }
+    for name, value in facts.items():
+        sys.stdout.write(f"[fact] {name}: {value}\n")
 
 
 def _print(findings: list[Finding], redactor: Redactor) -> int:
