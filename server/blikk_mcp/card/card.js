@@ -120,7 +120,7 @@ function take(answer, answeredAt) {
   stopped = false;
   qr = /^data:image\/svg\+xml;base64,[A-Za-z0-9+/]+=*$/.test(hint.qr ?? "") ? hint.qr : "";
   madeAt = answeredAt ?? (Number(hint.made_at) || 0) * 1000;
-  if (hint.language in WORDS) language = hint.language;
+  if (Object.hasOwn(WORDS, hint.language)) language = hint.language;
   if (found.payment_id) lookup = { payment_id: found.payment_id };
   else if (found.idempotency_key) lookup = { idempotency_key: found.idempotency_key };
   return !failedReading;
@@ -176,7 +176,7 @@ function render() {
   say("advice", words.states[state][1]);
   part("status").dataset.tone = tone;
 
-  const environment = result?.environment in words.environment ? result.environment : "";
+  const environment = result && Object.hasOwn(words.environment, result.environment) ? result.environment : "";
   part("environment").hidden = !environment;
   part("environment").dataset.kind = environment;
   say("environment", words.environment[environment] ?? "");
