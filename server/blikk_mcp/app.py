@@ -1,64 +1,43 @@
-"""The composition root: from settings to an MCP server with its tools, each call with its one log line."""
+"""The composition root: from settings to an MCP server.
+
+Until a client asks for tools there is only what `initialize` needs: the rules, the ledger and the tools' models are
+loaded by the first request that wants them, and clients that start a server in every window often send none.
+"""
 
 from __future__ import annotations
 
-import logging
-import time
-import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.shared.exceptions import MCPError
 
 from blikk_mcp import __version__
-from blikk_mcp.asking import AnswerNeeded, LazyStateBoundary, asker_for
-from blikk_mcp.card import hints, page
-from blikk_mcp.logs import log_event
-from blikk_mcp.opening import opener_for
-from blikk_mcp.payments import presentation_of, running_service
-from blikk_mcp.setting_values import SettingsError
+from blikk_mcp.card import EXTENSION
 from blikk_mcp.settings import Settings
-from blikk_payments.errors import PaymentsError
-from blikk_payments.service import PaymentService
-from blikk_tools.catalog import SERVER_INSTRUCTIONS, catalog
-from blikk_tools.handed_links import HandedLinks
-from blikk_tools.instructions import Presentation
-from blikk_tools.refusal import of_error
-from blikk_tools.result import Result
-from blikk_tools.tool import Call, Tool, WaitLimits
+from blikk_mcp.state_boundary import LazyStateBoundary
+from blikk_tools.about import SERVER_INSTRUCTIONS
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from blikk_mcp.desk import Desk
+    from blikk_mcp.setting_values import SettingsError
 
 Context = ServerRequestContext[Any, Any]
 
 
-class NotConfigured(PaymentsError):
-    """The settings cannot be used; every call says which."""
-
-    code = "not_configured"
-
-
 class App:
-    """The server's handlers. With unusable settings it lists its tools all the same, and every call says what to correct."""
+    """The server's handlers, and the desk behind them, opened by the first request that needs it."""
 
-    def __init__(self, settings: Settings | SettingsError, service: PaymentService | None) -> None:
+    def __init__(self, settings: Settings | SettingsError, redact: Callable[[str], str]) -> None:
         self._settings = settings
-        self._service = service
-        if isinstance(settings, Settings):
-            self._tools = catalog(read_only=settings.read_only)
-            self._presentation = presentation_of(settings)
-            self._waits = WaitLimits(settings.wait_seconds, settings.max_wait_seconds)
-        else:
-            self._tools = catalog(read_only=False)
-            self._presentation = Presentation(environment="custom")
-            self._waits = WaitLimits()
-        self._handed = HandedLinks()
-        self._listed = types.ListToolsResult(tools=[_listed(tool) for tool in self._tools.values()])
+        self._redact = redact
+        self._wanted = anyio.Event()
+        self._opened = anyio.Event()
+        self._closing = anyio.Event()
+        self._desk: Desk | None = None
 
     def server(self) -> Server[Any]:
         """The low-level server: exact schemas and our own strict validation; nothing is coerced or dropped on the way."""
@@ -69,123 +48,74 @@ class App:
             instructions=SERVER_INSTRUCTIONS,
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
-            on_list_resources=page.list_resources,
-            on_read_resource=page.read_resource,
+            on_list_resources=self._list_resources,
+            on_read_resource=self._read_resource,
         )
-        server.extensions[page.EXTENSION] = {}
+        server.extensions[EXTENSION] = {}
         server.middleware.append(LazyStateBoundary())
         return server
 
+    async def keep_desk(self) -> None:
+        """Open the desk when it is wanted and close it at the end, both in this one task."""
+        await self._wanted.wait()
+        from blikk_mcp.desk import Desk
+
+        if not isinstance(self._settings, Settings):
+            self._desk = Desk(self._settings, None)
+            self._opened.set()
+            return
+        from blikk_mcp.payments import running_service
+
+        async with running_service(self._settings, self._redact) as service:
+            self._desk = Desk(self._settings, service)
+            self._opened.set()
+            await self._closing.wait()
+
+    def close(self) -> None:
+        """Let the desk go, after its requests under way."""
+        self._closing.set()
+
+    @property
+    def was_wanted(self) -> bool:
+        """Whether there is a desk to close."""
+        return self._wanted.is_set()
+
+    async def _at_desk(self) -> Desk:
+        self._wanted.set()
+        await self._opened.wait()
+        assert self._desk is not None
+        return self._desk
+
     async def _list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return self._listed
+        return (await self._at_desk()).listed
 
     async def _call_tool(
         self, ctx: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
-        tool = self._tools.get(params.name)
-        if tool is None:
-            # The name is the caller's text and is not repeated.
-            raise MCPError(code=types.INVALID_PARAMS, message="Unknown tool")
-        started = time.monotonic()
-        call: Call | None = None
-        try:
-            call = self._prepare(ctx, params)
-            result = await tool.run(call, params.arguments)
-        except AnswerNeeded as needed:
-            self._log(tool, started, outcome="asked")
-            return needed.result
-        except PaymentsError as error:
-            result = of_error(error, tool.name, self._presentation, call)
-        except anyio.get_cancelled_exc_class():
-            self._log(tool, started, outcome="cancelled")
-            raise
-        except Exception:
-            logger.exception("a tool failed unexpectedly")
-            defect = PaymentsError("an unexpected error; the server's log has more")
-            result = of_error(defect, tool.name, self._presentation, call)
-        self._log(
-            tool,
-            started,
-            outcome=result.outcome,
-            error_code=result.error_code,
-            payment_id=result.payment_id,
-            replayed=result.replayed,
-        )
-        return _answer(result, hints.result_meta(ctx, result, self._presentation))
+        return await (await self._at_desk()).call(ctx, params)
 
-    def _prepare(self, ctx: Context, params: types.CallToolRequestParams) -> Call:
-        if self._service is None:
-            raise NotConfigured(str(self._settings))
-        return Call(
-            service=self._service,
-            presentation=self._presentation,
-            progress=_Progress(ctx),
-            waits=self._waits,
-            asker=asker_for(ctx, params, self._presentation),
-            opener=opener_for(ctx, params),
-            handed=self._handed,
-        )
+    async def _list_resources(
+        self, ctx: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
+        from blikk_mcp.card.page import list_resources
 
-    def _log(self, tool: Tool, started: float, **fields: object) -> None:
-        milliseconds = round((time.monotonic() - started) * 1000, 1)
-        told = {name: value for name, value in fields.items() if value not in ("", False)}
-        log_event(
-            logger,
-            logging.INFO,
-            "tool_call",
-            tool=tool.name,
-            **told,
-            duration_ms=milliseconds,
-            call=uuid.uuid4().hex[:12],
-        )
+        return await list_resources(ctx, params)
 
+    async def _read_resource(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        from blikk_mcp.card.page import read_resource
 
-class _Progress:
-    """Progress notifications with strictly rising values, whatever the clock does."""
-
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._last = -1.0
-
-    async def __call__(self, done_seconds: float, of_seconds: float, message: str) -> None:
-        if done_seconds <= self._last:
-            return
-        self._last = done_seconds
-        await self._ctx.session.report_progress(round(done_seconds, 3), max(of_seconds, done_seconds), message)
+        return await read_resource(ctx, params)
 
 
 @asynccontextmanager
 async def running_app(settings: Settings | SettingsError, redact: Callable[[str], str]) -> AsyncGenerator[Server[Any]]:
     """A server ready to be run on a transport; what it opened on the way is closed at the end."""
-    if isinstance(settings, SettingsError):
-        yield App(settings, None).server()
-        return
-    async with running_service(settings, redact) as service:
-        yield App(settings, service).server()
-
-
-def _listed(tool: Tool) -> types.Tool:
-    return types.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=dict(tool.input_schema),
-        output_schema=dict(tool.output_schema),
-        annotations=types.ToolAnnotations(
-            read_only_hint=tool.annotations.read_only,
-            destructive_hint=tool.annotations.destructive,
-            idempotent_hint=tool.annotations.idempotent,
-            open_world_hint=tool.annotations.open_world,
-        ),
-        _meta=page.tool_meta(tool),
-    )
-
-
-def _answer(result: Result, meta: Any) -> types.CallToolResult:
-    """Both halves carry everything: some clients show the model only the one, some only the other."""
-    return types.CallToolResult(
-        content=[types.TextContent(type="text", text=result.model_dump_json())],
-        structured_content=result.model_dump(mode="json"),
-        is_error=bool(result.error_code),
-        _meta=meta,
-    )
+    app = App(settings, redact)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app.keep_desk)
+        try:
+            yield app.server()
+        finally:
+            app.close()
+            if not app.was_wanted:
+                tasks.cancel_scope.cancel()

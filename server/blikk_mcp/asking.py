@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import mcp_types as types
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
@@ -26,7 +25,6 @@ from blikk_tools.instructions import Presentation
 ASK_SECONDS = 120.0
 """How long a person may take to answer; after that nothing is sent."""
 
-STATE_SECONDS = 600.0
 BOX = "confirm"
 FIRST_VERSION_WITH_FORMS = "2025-06-18"
 
@@ -100,34 +98,6 @@ class _RepeatedCallAsker:
             )
         )
         raise AnswerNeeded(types.InputRequiredResult(input_requests={BOX: request}, request_state=_digest(question)))
-
-
-class LazyStateBoundary:
-    """Seals and opens the state of repeated calls, and loads the cryptography for it when there is some."""
-
-    def __init__(self) -> None:
-        self._boundary: Any = None
-
-    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """The middleware: calls without state pass through untouched."""
-        if ctx.params is not None and ctx.params.get("requestState") is not None:
-            return await self._sealing()(ctx, call_next)
-        result = await call_next(ctx)
-        if not isinstance(result, Mapping) or cast("Mapping[str, Any]", result).get("resultType") != "input_required":
-            return result
-
-        async def ready(_: ServerRequestContext[Any, Any]) -> HandlerResult:
-            return result
-
-        return await self._sealing()(ctx, ready)
-
-    def _sealing(self) -> Any:
-        if self._boundary is None:
-            from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
-
-            security = RequestStateSecurity.ephemeral(ttl=STATE_SECONDS)
-            self._boundary = RequestStateBoundary(security, default_audience="blikk-mcp")
-        return self._boundary
 
 
 def _form(presentation: Presentation) -> dict[str, Any]:

@@ -1,1 +1,5 @@
-"""The card that hosts with the MCP Apps extension show beside a payment: its page, and what a result tells it."""
+"""The payment as a card in the chat, for hosts with the MCP Apps extension."""
+
+from typing import Final
+
+EXTENSION: Final = "io.modelcontextprotocol/ui"

@@ -12,7 +12,8 @@ from typing import Any, Final
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
-from blikk_mcp.card.page import EXTENSION, MIME_TYPE
+from blikk_mcp.card import EXTENSION
+from blikk_mcp.card.page import MIME_TYPE
 from blikk_payments.channel.links import Link, LinkRefused, check_link
 from blikk_tools.instructions import Presentation
 from blikk_tools.result import Result

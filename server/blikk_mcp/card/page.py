@@ -18,7 +18,6 @@ from mcp.shared.exceptions import MCPError
 
 from blikk_tools.tool import Tool
 
-EXTENSION: Final = "io.modelcontextprotocol/ui"
 URI: Final = "ui://blikk/payment-card.html"
 MIME_TYPE: Final = "text/html;profile=mcp-app"
 
