@@ -17,7 +17,8 @@ from mcp.client import Client
 from mcp.client.extension import advertise
 
 from blikk_mcp.card.hints import KEY
-from blikk_mcp.card.page import EXTENSION, MIME_TYPE, RESOURCE_META, page
+from blikk_mcp.card import EXTENSION
+from blikk_mcp.card.page import MIME_TYPE, RESOURCE_META, page
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Frame, Page
