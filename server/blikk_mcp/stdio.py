@@ -10,7 +10,9 @@ import asyncio
 import math
 import os
 import queue
+import select
 import signal
+import stat
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -204,11 +206,24 @@ async def _write(fd: int, to_write: MemoryObjectReceiveStream[SessionMessage], r
     threading.Thread(target=pump, name="stdout", daemon=True).start()
     async with to_write:
         async for message in to_write:
-            line = redact(message.message.model_dump_json(by_alias=True, exclude_unset=True))
-            done: asyncio.Future[bool] = loop.create_future()
-            lines.put((line.encode() + b"\n", done))
-            if not await done:
+            line = redact(message.message.model_dump_json(by_alias=True, exclude_unset=True)).encode() + b"\n"
+            if _takes_at_once(fd, line):
+                written = _write_all(fd, line)
+            else:
+                done: asyncio.Future[bool] = loop.create_future()
+                lines.put((line, done))
+                written = await done
+            if not written:
                 return
+
+
+def _takes_at_once(fd: int, line: bytes) -> bool:
+    """Whether a pipe has room for the whole line now, so that no thread is needed to wait for it (POSIX: PIPE_BUF)."""
+    if len(line) > select.PIPE_BUF or not stat.S_ISFIFO(os.fstat(fd).st_mode):
+        return False
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return poll.poll(0) == [(fd, select.POLLOUT)]
 
 
 def _settle(done: asyncio.Future[bool], written: bool) -> None:

@@ -223,14 +223,14 @@ class PaymentService:
         if not record.payment_id or record.final or record.state is ClaimState.REFUSED:
             return told(Snapshot(record, fresh=record.final))
         try:
-            return Snapshot(await self._refresh(record.payment_id, attempts=STATUS_ATTEMPTS), fresh=True)
+            return Snapshot(await self._refresh(record.payment_id, record, attempts=STATUS_ATTEMPTS), fresh=True)
         except StatusUnavailable as error:
             return Snapshot(record, error=error)
 
     async def _refresh(
         self, payment_id: str, before: PaymentRecord | None = None, *, attempts: int = 1
     ) -> PaymentRecord:
-        """Read a payment from Blikk and write down what is new; `before` is what the last read of a poller gave.
+        """Read a payment from Blikk and write down what is new; `before` is what was known of it before.
 
         Raises:
             StatusUnavailable: it could not be read, or not be written down.
@@ -245,7 +245,8 @@ class PaymentService:
                 str(error), bank_text=error.bank_text, retry_after_seconds=error.retry_after_seconds
             ) from error
         if before is not None and (answer.status, answer.redirect_url) == (before.status, before.approval_url):
-            return before  # most polls bring nothing new, and need no ledger
+            # Most reads bring nothing new, and need no ledger.
+            return replace(before, bank_text=answer.bank_text or before.bank_text)
         try:
             record = await self._run_blocking(lambda: self._ledger.seen(answer, now=self._now()))
         except LedgerUnavailable as error:

@@ -55,10 +55,13 @@ async def run_sandbox(
     """
     if not allow_remote and not is_loopback(host):
         raise ValueError(f"the sandbox listens on loopback only, not on {host!r}, unless allow_remote is given")
-    keys = list(api_keys) or [f"sandbox_{secrets.token_urlsafe(24)}"]
+    # No word of ours in it: whoever redacts it would have to look twice at every text that holds the word.
+    keys = list(api_keys) or [secrets.token_urlsafe(30)]
     app = create_app(keys, speed=speed, clock=clock, configured_account=configured_account, life=life)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listener:
+        # asyncio sets this only on sockets that it opened itself; without it each kept-alive answer waits for 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = _Server(
             uvicorn.Config(
                 app,

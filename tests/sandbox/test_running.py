@@ -45,7 +45,7 @@ async def test_it_listens_on_a_free_port_of_loopback_with_a_key_of_its_own() -> 
         assert first.base_url.endswith("/paymentchannel")
         assert first.control_url.endswith("/_sandbox")
         assert first.base_url != second.base_url
-        assert first.api_key.startswith("sandbox_")
+        assert len(first.api_key) >= 40
         assert first.api_key != second.api_key
         async with client_of(first) as client:
             assert (await client.get(f"{first.base_url}/openapi.json")).status_code == 200

@@ -1,0 +1,182 @@
+"""What the processes of a crash test do: the first call, the one after a restart, and the last one, which is believed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+from tests.payments.crash.bank import SlowBank
+from tests.payments.ledger_factories import NOON, at, intent
+
+from blikk_payments.errors import PaymentsError
+from blikk_payments.models import PaymentIntent, Question
+from blikk_payments.policy import Policy
+from blikk_payments.service import Channel, PaymentService, run_in_thread
+from blikk_payments.snapshot import Snapshot
+from blikk_payments.sqlite_ledger import SqliteLedger
+
+KEY, NEW_KEY, EARLIER_KEY = "purchase-1", "purchase-1-again", "earlier-purchase"
+ACCOUNT = "IS015926007654"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """One story: how Blikk answers, whether there was an equal payment before, and how real it all is."""
+
+    name: str
+    answers: tuple[str, ...] = ("made",)
+    equal_before: bool = False
+    threads: bool = False
+    base_url: str = ""
+    api_key: str = ""
+
+    @property
+    def real_channel(self) -> bool:
+        """Whether Blikk is the sandbox, over HTTP."""
+        return bool(self.base_url)
+
+
+class Yes:
+    """A person who wants both payments."""
+
+    async def confirm(self, question: Question) -> bool:
+        """Put the question."""
+        del question
+        return True
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where one story's ledger and record lie. `name` tells its payments from those of other stories at one bank."""
+
+    path: Path
+    name: str
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file, in a folder that does not exist at first."""
+        return self.path / "state" / "ledger.sqlite3"
+
+    @property
+    def record(self) -> Path:
+        """The bank's record."""
+        return self.path / "bank.tsv"
+
+    def payment(self, key: str = KEY) -> PaymentIntent:
+        """The payment of the story, under this key."""
+        return intent(key, 1000, account_key=ACCOUNT, creditor_name=f"{self.name} {key}")
+
+
+async def _inline(call: Callable[[], T]) -> T:
+    await anyio.lowlevel.checkpoint()
+    return call()
+
+
+async def _outcome(call: Awaitable[Snapshot]) -> dict[str, Any]:
+    try:
+        snapshot = await call
+    except PaymentsError as error:
+        return {"raised": error.code}
+    record = snapshot.record
+    return {
+        "state": record.state.value,
+        "payment_id": record.payment_id,
+        "error": snapshot.error.code if snapshot.error else "",
+    }
+
+
+@asynccontextmanager
+async def _channel(world: World, folder: Folder) -> AsyncGenerator[Channel]:
+    if not world.real_channel:
+        yield SlowBank(folder.record, *world.answers, hides=True)
+        return
+    # What only this story needs makes every fork of the others slower.
+    from pydantic import SecretStr
+
+    from blikk_payments.channel.client import ChannelClient
+
+    client = ChannelClient(world.base_url, SecretStr(world.api_key))
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def _run(world: World, folder: Folder, now: datetime, work: Callable[[PaymentService, Channel], Awaitable[T]]) -> T:
+    """One life of the process: open the ledger, do the work, close it."""
+
+    async def live() -> T:
+        async with _channel(world, folder) as channel, AsyncExitStack() as stack:
+            ledger = stack.enter_context(SqliteLedger(folder.ledger))
+            service = PaymentService(
+                channel=channel,
+                ledger=ledger,
+                policy=Policy(),
+                now=lambda: now,
+                run_blocking=run_in_thread if world.threads else _inline,
+            )
+            return await work(await stack.enter_async_context(service), channel)
+
+    return anyio.run(live)
+
+
+def prepare(world: World, folder: Folder) -> dict[str, Any]:
+    """What was there before: a ledger in use, and in it perhaps an equal payment."""
+    amount = 1000 if world.equal_before else 999
+
+    async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
+        return await _outcome(service.create(replace(folder.payment(EARLIER_KEY), amount_isk=amount)))
+
+    return _run(replace(world, answers=("made",)), folder, at(-60), work)
+
+
+def first_life(world: World, folder: Folder) -> dict[str, Any]:
+    """The call that is interrupted."""
+
+    async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
+        return await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
+
+    return _run(world, folder, NOON, work)
+
+
+def next_life(world: World, folder: Folder) -> dict[str, Any]:
+    """After a restart: the same call again, while Blikk is slow to show the payment; then a look, when it shows it."""
+
+    async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
+        again = await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
+        if isinstance(channel, SlowBank):
+            channel.hides = False
+        return {"again": again, "status": await _outcome(service.status(idempotency_key=KEY))}
+
+    return _run(world, folder, at(1), work)
+
+
+def last_life(world: World, folder: Folder) -> dict[str, Any]:
+    """After another restart: the same again, then what an agent does who made up a new key, and what the ledger has in the end."""
+
+    async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
+        said = {
+            "again": await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None)),
+        }
+        if isinstance(channel, SlowBank):
+            channel.hides = False
+        said["status"] = await _outcome(service.status(idempotency_key=KEY))
+        said["new_key"] = await _outcome(service.create(folder.payment(NEW_KEY)))
+        return said
+
+    said: dict[str, Any] = _run(world, folder, at(2), work)
+    with SqliteLedger(folder.ledger) as ledger:
+        record = ledger.by_key(KEY, now=at(2))
+        said["record"] = [record.state.value, record.payment_id] if record else None
+        said["verify"] = ledger.verify()
+        history = ledger.history(KEY)
+        said["first_life"] = [entry.event for entry in history if entry.at == NOON]
+        said["before"] = [entry.event for entry in history if entry.at < at(2)]
+    return said

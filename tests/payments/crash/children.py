@@ -1,0 +1,80 @@
+"""Processes forked from a warm one, each for a piece of work that may end in SIGKILL."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.payments.crash.lines import Lines
+
+ALARM_SECONDS = 60
+"""No piece of work takes this long: one that hangs is a failure, not a test that never ends."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a child: killed at its line, or else what it said, and the lines it went through."""
+
+    killed: bool
+    said: dict[str, Any]
+    lines: list[tuple[str, int]]
+
+
+def warm() -> None:
+    """Make forks cheap: what exists now is left alone by the collector, in the children too."""
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+
+
+def in_child(work: Callable[[], dict[str, Any]], *besides: Path, kill_at: int = 0, listed: bool = False) -> Ended:
+    """Fork, do the work while its lines are counted, die at the line `kill_at` if that comes.
+
+    Raises:
+        AssertionError: the work itself failed.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _be_child(work, Lines(*besides, kill_at=kill_at), writing, listed=listed, traced=bool(kill_at or listed))
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        text = pipe.read()
+    # Read to the end first: a child that waits for room in the pipe never ends.
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL, f"the child died of signal {os.WTERMSIG(status)}"
+        assert kill_at, "the child was killed by somebody else"
+        return Ended(killed=True, said={}, lines=[])
+    said = json.loads(text)
+    assert "failure" not in said, said["failure"]
+    return Ended(killed=False, said=said["said"], lines=[(name, line) for name, line in said["lines"]])
+
+
+def _be_child(
+    work: Callable[[], dict[str, Any]], lines: Lines, writing: int, *, listed: bool, traced: bool
+) -> None:
+    """Never returns: nothing of the parent's may go on in the child."""
+    signal.alarm(ALARM_SECONDS)
+    try:
+        if traced:
+            with lines.watched():
+                said = work()
+        else:
+            said = work()
+        answer: dict[str, Any] = {"said": said, "lines": lines.seen if listed else []}
+    except BaseException:
+        answer = {"failure": traceback.format_exc()}
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(json.dumps(answer).encode())
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,44 @@
+"""Runs a plan in processes of its own, one for each share of it, and adds up what they found."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tests.payments.crash.harness import Plan, Point, Report
+
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT_SECONDS = 3_600.0
+FULL = os.environ.get("BLIKK_CRASH_FULL", "") == "1"
+"""Whether to take every line of every story, rather than every line of the first and a sample of the others."""
+
+
+def carry_out(plan: Plan, parts: int = 1) -> Report:
+    """The report on the whole plan, its points in order."""
+    plans = [replace(plan, part=part, parts=parts) for part in range(parts)]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.payments.crash.harness", json.dumps(asdict(one))],
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        for one in plans
+    ]
+    try:
+        texts = [process.communicate(timeout=LIMIT_SECONDS)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in running] == [0] * parts
+    reports = [json.loads(text) for text in texts]
+    points = [Point(**point) for report in reports for point in report["points"]]
+    return Report(
+        lines=reports[0]["lines"],
+        recovery_lines=reports[0]["recovery_lines"],
+        points=sorted(points, key=lambda point: (point.first, point.next)),
+    )

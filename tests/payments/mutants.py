@@ -1,0 +1,223 @@
+"""Defects that the tests of the money rules must find: each is the product with a few words of its code changed."""
+
+from __future__ import annotations
+
+import __future__
+
+import inspect
+import textwrap
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from types import CodeType, FunctionType
+from typing import Any
+
+from blikk_payments.policy import Policy
+from blikk_payments.sending import Sender
+from blikk_payments.service import PaymentService
+from blikk_payments.sqlite_file import SqliteFile
+from blikk_payments.sqlite_ledger import SqliteLedger
+from blikk_payments.stored import Fingerprints, StoredPayment, objection, with_answer
+
+
+class FoundBy(Enum):
+    """Which test has to find it."""
+
+    CRASHES = "a crash"
+    STEPS = "the state machine"
+    RACES = "a race"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One function with some of its text changed. A text must be there exactly once."""
+
+    found_by: FoundBy
+    function: Callable[..., Any]
+    changes: dict[str, str]
+    answers: tuple[str, ...] = ("made",)
+    """How Blikk answers in the story in which a crash shows the defect."""
+
+
+LOSE_TIME = "__import__('time').sleep(0.1)"
+"""Between a look and what it leads to, so that a race is lost every time and not only sometimes."""
+
+MUTANTS: dict[str, Mutant] = {
+    "the commit before sending is taken out": Mutant(
+        FoundBy.CRASHES,
+        SqliteFile._transaction,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        {
+            "rows.connection.execute(begin)": "rows.connection.in_transaction or rows.connection.execute(begin)",
+            'rows.connection.execute("COMMIT")': (
+                """rows.connection.execute("SELECT 1 FROM payments WHERE state = 'sending'").fetchone() """
+                """or rows.connection.execute("COMMIT")"""
+            ),
+            "if rows.connection.in_transaction:": "if False:",
+        },
+    ),
+    "sent first and claimed afterwards": Mutant(
+        FoundBy.CRASHES,
+        PaymentService.create,
+        {
+            "claim = await self._run_blocking(take)": (
+                "early = None if self._ledger.find_key(intent, now=self._now()) "
+                "else await self._channel.create(self._order(intent)); "
+                "claim = await self._run_blocking(take)"
+            ),
+            "sending = self._sender.start(self._order(intent), claim.record)": (
+                "return Snapshot(self._ledger.created(intent.idempotency_key, 1, early, now=self._now()))"
+            ),
+        },
+    ),
+    "a claim whose process died is taken for refused": Mutant(
+        FoundBy.CRASHES,
+        SqliteLedger._without_stale,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        {"now_unknown(stored.record, now)": "now_refused(stored.record, 'blikk_unavailable', '', now)"},
+    ),
+    "a claim whose process died is sent again": Mutant(
+        FoundBy.CRASHES,
+        SqliteLedger.claim,
+        {
+            "if earlier is not None and earlier.record.state is not ClaimState.REFUSED:": (
+                "if earlier is not None and earlier.record.state is not ClaimState.REFUSED "
+                "and not stale_reason(earlier, now, self._is_gone):"
+            )
+        },
+    ),
+    "a payment that Blikk does not show yet is sent again": Mutant(
+        FoundBy.CRASHES,
+        PaymentService.create,
+        {
+            "return await self._replay(claim.record)": (
+                "seen = await self._replay(claim.record)\n"
+                "        if sending is None and not (seen.error and seen.error.code == 'not_found'):\n"
+                "            return seen\n"
+                "        if sending is None:\n"
+                "            sending = self._sender.start(self._order(intent), claim.record)"
+            )
+        },
+    ),
+    "an unknown outcome is sent again": Mutant(
+        FoundBy.CRASHES,
+        SqliteLedger.claim,
+        {
+            "earlier.record.state is not ClaimState.REFUSED": (
+                "earlier.record.state not in (ClaimState.REFUSED, ClaimState.UNKNOWN)"
+            )
+        },
+        answers=("lost",),
+    ),
+    "a lost answer is taken for refused": Mutant(
+        FoundBy.STEPS,
+        Sender._send,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        {
+            "lambda: self._ledger.unknown(key, attempt, reason=reason, now=self._now())": (
+                "refused('blikk_unavailable', '')"
+            )
+        },
+    ),
+    "the limit is checked outside the transaction": Mutant(
+        FoundBy.RACES,
+        SqliteLedger.claim,
+        {
+            "with self._file.writing() as rows:": (
+                "decide(self.facts(intent, window_minutes=window_minutes, now=now))\n"
+                f"    {LOSE_TIME}\n"
+                "    with self._file.writing() as rows:"
+            ),
+            "decide(self._facts(rows, intent, window_minutes, now, mark=True))": "pass",
+        },
+    ),
+    "the key is claimed outside the transaction": Mutant(
+        FoundBy.RACES,
+        SqliteLedger.claim,
+        {
+            "earlier = rows.by_key(intent.idempotency_key)": "pass",
+            "with self._file.writing() as rows:": (
+                "with self._file.reading() as rows:\n"
+                "        earlier = rows.by_key(intent.idempotency_key)\n"
+                f"    {LOSE_TIME}\n"
+                "    with self._file.writing() as rows:"
+            ),
+            "rows.write(earlier, sending)": "rows.write(rows.by_key(intent.idempotency_key), sending)",
+        },
+    ),
+    "the duplicate window is ignored": Mutant(
+        FoundBy.STEPS,
+        SqliteLedger._facts,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        {"since = now - timedelta(minutes=minutes) if minutes > 0 else None": "since = None"},
+    ),
+    "the window forgets an unknown outcome": Mutant(
+        FoundBy.STEPS,
+        SqliteLedger._facts,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        {"if record.state is ClaimState.UNKNOWN or (since": "if (since"},
+    ),
+    "an unknown outcome can be confirmed away": Mutant(
+        FoundBy.STEPS,
+        Policy.check,
+        {"if equal.state is not ClaimState.CREATED:": "if equal.state is ClaimState.SENDING:"},
+    ),
+    "an unknown outcome loses its reservation": Mutant(
+        FoundBy.STEPS,
+        StoredPayment.tallies,
+        {"0 if self.record.failed else": "0 if self.record.failed or self.record.state is ClaimState.UNKNOWN else"},
+    ),
+    "the key is compared without the payment": Mutant(
+        FoundBy.STEPS,
+        Fingerprints.require_same,
+        {"if not same:": "if False:"},
+    ),
+    "a key in conflict is sent again": Mutant(
+        FoundBy.STEPS,
+        SqliteLedger.claim,
+        {
+            "rows.fingerprints.require_same(earlier, intent)\n": (
+                "same = earlier.record.amount_isk == intent.amount_isk\n"
+                "            if same: rows.fingerprints.require_same(earlier, intent)\n"
+            ),
+            "return Claim(self._without_stale": "if same: return Claim(self._without_stale",
+        },
+    ),
+    "the answer to an earlier attempt is believed": Mutant(
+        FoundBy.STEPS,
+        objection,
+        {"if attempt is not None and attempt != record.attempt:": "if False:"},
+    ),
+    "a terminal status changes": Mutant(
+        FoundBy.STEPS,
+        with_answer,
+        {"if record.final:": "if False:"},
+    ),
+}
+
+
+@contextmanager
+def mutated(mutant: Mutant | None) -> Generator[None]:
+    """The product with this defect in it, in this process, while the block runs."""
+    if mutant is None:
+        yield
+        return
+    function = inspect.unwrap(mutant.function)
+    assert isinstance(function, FunctionType)
+    healthy = function.__code__
+    function.__code__ = _changed(function, mutant.changes)
+    try:
+        yield
+    finally:
+        function.__code__ = healthy
+
+
+def _changed(function: FunctionType, changes: dict[str, str]) -> CodeType:
+    """The function's code with its text changed; its lines keep their numbers as far as they can."""
+    text = textwrap.dedent(inspect.getsource(function))
+    for old, new in changes.items():
+        assert text.count(old) == 1, f"{function.__qualname__} has not exactly one {old!r}: bring the mutant up to date"
+        text = text.replace(old, new)
+    padding = "\n" * (function.__code__.co_firstlineno - 1)
+    flags = __future__.annotations.compiler_flag
+    namespace = dict(function.__globals__)
+    exec(compile(padding + text, function.__code__.co_filename, "exec", flags, dont_inherit=True), namespace)
+    changed = inspect.unwrap(namespace[function.__name__])
+    assert isinstance(changed, FunctionType)
+    return changed.__code__

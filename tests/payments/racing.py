@@ -1,0 +1,168 @@
+"""Processes that pay at the same moment: this module is the program of each, and starts them.
+
+A line on its standard input is the starting signal: a process has said before that it is ready.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import anyio
+import anyio.lowlevel
+from tests.payments.ledger_factories import NOON, intent
+from tests.payments.mutants import MUTANTS, mutated
+
+from blikk_payments.channel.errors import ReadFailed
+from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
+from blikk_payments.errors import PaymentsError
+from blikk_payments.policy import Policy
+from blikk_payments.service import Blocking, Channel, PaymentService
+from blikk_payments.sqlite_ledger import SqliteLedger
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_SECONDS = 60.0
+AMOUNT_ISK = 100
+BUSY_SECONDS = 30.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one process does: a create for each key, all at once. A payment's account goes by its key."""
+
+    ledger: str
+    record: str
+    keys: list[str]
+    daily_limit_isk: int
+    mutant: str = ""
+
+
+class CountingBank(Channel):
+    """Writes every request down where all processes do, and says at once that a person has to act."""
+
+    def __init__(self, record: Path) -> None:
+        self._record = record
+
+    async def create(self, order: PaymentOrder) -> ChannelPayment:
+        """POST /payment."""
+        await anyio.lowlevel.checkpoint()
+        descriptor = os.open(self._record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(descriptor, f"{order.creditor_name}\n".encode())
+        os.close(descriptor)
+        return ChannelPayment(f"blikk-{order.creditor_name}-{os.getpid()}", Status.SCA_REQUIRED, "https://bank.example/1")
+
+    async def read(self, payment_id: str, *, attempts: int = 3) -> ChannelPayment:
+        """GET /payment/{paymentId}."""
+        raise ReadFailed("Blikk did not answer the question.", status=503)
+
+
+@dataclass(frozen=True)
+class Raced:
+    """What every call was told, and what the bank received, by key."""
+
+    told: list[dict[str, Any]]
+    received: Counter[str]
+
+
+def race(entries: list[Entry]) -> Raced:
+    """Start a process for each entry, let them go at once, and gather what they were told."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.payments.racing", json.dumps(asdict(entry))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for entry in entries
+    ]
+    try:
+        for process in running:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        told = [json.loads(text) for text in _gathered(running)]
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+    record = Path(entries[0].record)
+    names = record.read_text(encoding="utf-8").split() if record.exists() else []
+    return Raced([one for several in told for one in several], Counter(names))
+
+
+def _gathered(running: list[subprocess.Popen[str]]) -> list[str]:
+    """Give the signal to all, then hear all of them."""
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [process.communicate(timeout=LIMIT_SECONDS)[0] for process in running]
+
+
+async def _pay(entry: Entry) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = []
+    together = threading.Barrier(len(entry.keys))
+    claims = iter(entry.keys)
+
+    async def claim_together(call: Callable[[], T]) -> T:
+        # In threads, as in production. The first call of every task is its claim, and no claim begins before the last.
+        claim = next(claims, None) is not None
+
+        def run() -> T:
+            if claim:
+                together.wait()
+            return call()
+
+        return await anyio.to_thread.run_sync(run)
+
+    with SqliteLedger(Path(entry.ledger), busy_timeout_seconds=BUSY_SECONDS) as ledger:
+        service = PaymentService(
+            channel=CountingBank(Path(entry.record)),
+            ledger=ledger,
+            policy=Policy(daily_limit_isk=entry.daily_limit_isk, creates_per_minute=10_000),
+            now=lambda: NOON,
+            run_blocking=cast("Blocking", claim_together),
+        )
+
+        async def create(key: str) -> None:
+            account = f"IS01592600{key[-2:].strip('-'):0>4}"
+            payment = intent(key, AMOUNT_ISK, account_key=account, creditor_name=key)
+            try:
+                snapshot = await service.create(payment)
+            except PaymentsError as error:
+                told.append({"raised": error.code})
+                return
+            record = snapshot.record
+            told.append({"id": record.payment_id, "state": record.state.value, "replayed": snapshot.replayed})
+
+        async with service, anyio.create_task_group() as tasks:
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            await anyio.to_thread.run_sync(sys.stdin.readline)
+            for key in entry.keys:
+                tasks.start_soon(create, key)
+    return told
+
+
+def main() -> None:
+    """Do what the entry on the command line says."""
+    logging.disable(logging.CRITICAL)
+    entry = Entry(**json.loads(sys.argv[1]))
+    with mutated(MUTANTS.get(entry.mutant)):
+        told = anyio.run(_pay, entry)
+    sys.stdout.write(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""SIGKILL at line after line of a create and of the recovery after it, against a bank that is slow to show what it has.
+
+`BLIKK_CRASH_FULL=1` kills at every line of every story, which takes a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from tests.payments.crash.calls import World
+from tests.payments.crash.harness import Plan, Report
+from tests.payments.crash.running import FULL, carry_out
+
+from blikk_sandbox.running import run_sandbox_in_thread
+
+PROCESSES = 2
+PLAIN = World("plain")
+
+pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
+
+
+@pytest.fixture(scope="module")
+def plain() -> Report:
+    """Killed at every single line of a create on a machine that has no ledger yet."""
+    return carry_out(Plan(PLAIN), PROCESSES)
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Iterator[list[tuple[str, Report]]]:
+    """Says how much was tried, whatever the options of the test run."""
+    told: list[tuple[str, Report]] = []
+    yield told
+    with capsys.disabled():
+        for name, report in told:
+            ends = ", ".join(f"{count} {end}" for end, count in sorted(Counter(p.ended for p in report.points).items()))
+            print(f"\n{len(report.points)} crash points, {name}: {ends}", end="")  # noqa: T201 - asked for
+
+
+def broken(report: Report) -> list[str]:
+    """Every broken promise, with where it was broken."""
+    return [f"{point.first}/{point.next}: {problem}" for point in report.points for problem in point.problems]
+
+
+def test_a_process_that_dies_at_any_line_of_a_create_has_not_paid_twice(
+    plain: Report, tell: list[tuple[str, Report]]
+) -> None:
+    """Issue: SIGKILL at every line, zero double payments, every payment of the bank's known or reported unknown."""
+    tell.append(("every line of a create", plain))
+
+    assert broken(plain) == []
+    assert [point.first for point in plain.points] == list(range(1, plain.lines + 1))
+    assert {point.ended for point in plain.points} == {"created", "unknown"}
+
+
+def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
+    plain: Report, tell: list[tuple[str, Report]]
+) -> None:
+    """Issue: and at every line of the recovery. All that a dead process leaves is files: one crash for each such state."""
+    first_with = {point.left: point.first for point in reversed(plain.points)}
+    crashes = tuple(sorted(first_with.values()))
+
+    report = carry_out(Plan(PLAIN, crashed_at=crashes, every=1 if FULL else 10_000), PROCESSES)
+
+    tell.append((f"at a line of the recovery from one of {len(crashes)} states", report))
+    assert broken(report) == []
+    assert len(crashes) >= 9
+    assert {point.first for point in report.points} <= set(crashes)
+    assert len(report.points) > 500
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        World("lost", answers=("lost",)),
+        World("refused", answers=("refused",)),
+        World("asked", equal_before=True),
+        World("in threads", threads=True),
+    ],
+    ids=lambda world: world.name,
+)
+def test_a_crash_in_any_other_story_ends_no_worse(world: World, tell: list[tuple[str, Report]]) -> None:
+    """Ours: the answer lost, a definite refusal, a person asked, the ledger's calls in threads as in production."""
+    report = carry_out(Plan(world, every=1 if FULL else 20, new_to=(PLAIN,)), PROCESSES)
+
+    tell.append((f"the story {world.name!r}", report))
+    assert broken(report) == []
+    assert len(report.points) >= report.lines // 20
+
+
+def test_a_crash_in_mid_http_has_not_paid_twice(tell: list[tuple[str, Report]]) -> None:
+    """Issue: the lines of the channel too, over real HTTP, at a sandbox that is slow to show its payments."""
+    with run_sandbox_in_thread(life="slow_to_show") as sandbox:
+        world = World("http", base_url=sandbox.base_url, api_key=sandbox.api_key)
+        plan = Plan(world, every=1 if FULL else 50, new_to=(PLAIN,), control_url=sandbox.control_url)
+        report = carry_out(plan, PROCESSES)
+
+    tell.append(("over real HTTP", report))
+    assert broken(report) == []
+    assert sum(point.survived for point in report.points) <= len(report.points) // 20
+    assert {point.ended for point in report.points} == {"created", "unknown"}

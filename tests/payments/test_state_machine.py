@@ -1,0 +1,29 @@
+"""The promises of a create under everything that agents, bank, operator and fate can do, in any order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from tests.payments.steps import Payments
+
+STEPS_AT_LEAST = 4_000
+THOROUGH = settings(
+    max_examples=110,
+    stateful_step_count=50,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_whatever_happens_in_whatever_order_the_promises_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    """Issue: create, retry, crash, restart, resolve, time, two processes: the invariants hold for thousands of steps."""
+    Payments.steps = 0
+
+    run_state_machine_as_test(Payments, settings=THOROUGH)  # pyright: ignore[reportUnknownMemberType] - untyped there
+
+    with capsys.disabled():
+        print(f"\n{Payments.steps} steps of the state machine", end="")  # noqa: T201 - asked for
+    assert Payments.steps >= STEPS_AT_LEAST
