@@ -204,10 +204,11 @@ async def _write(fd: int, to_write: MemoryObjectReceiveStream[SessionMessage], r
                 return
 
     threading.Thread(target=pump, name="stdout", daemon=True).start()
+    is_pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
     async with to_write:
         async for message in to_write:
             line = redact(message.message.model_dump_json(by_alias=True, exclude_unset=True)).encode() + b"\n"
-            if _takes_at_once(fd, line):
+            if is_pipe and _takes_at_once(fd, line):
                 written = _write_all(fd, line)
             else:
                 done: asyncio.Future[bool] = loop.create_future()
@@ -219,7 +220,7 @@ async def _write(fd: int, to_write: MemoryObjectReceiveStream[SessionMessage], r
 
 def _takes_at_once(fd: int, line: bytes) -> bool:
     """Whether a pipe has room for the whole line now, so that no thread is needed to wait for it (POSIX: PIPE_BUF)."""
-    if len(line) > select.PIPE_BUF or not stat.S_ISFIFO(os.fstat(fd).st_mode):
+    if len(line) > select.PIPE_BUF:
         return False
     poll = select.poll()
     poll.register(fd, select.POLLOUT)

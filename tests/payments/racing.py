@@ -60,7 +60,9 @@ class CountingBank(Channel):
         descriptor = os.open(self._record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(descriptor, f"{order.creditor_name}\n".encode())
         os.close(descriptor)
-        return ChannelPayment(f"blikk-{order.creditor_name}-{os.getpid()}", Status.SCA_REQUIRED, "https://bank.example/1")
+        return ChannelPayment(
+            f"blikk-{order.creditor_name}-{os.getpid()}", Status.SCA_REQUIRED, "https://bank.example/1"
+        )
 
     async def read(self, payment_id: str, *, attempts: int = 3) -> ChannelPayment:
         """GET /payment/{paymentId}."""

@@ -155,9 +155,7 @@ class Payments(RuleBasedStateMachine):
         new_key=st.sampled_from(["", "", *KEYS]),
         confirm=st.sampled_from(CONFIRM),
     )
-    def retry(
-        self, which: int, data: st.DataObject, answers: Answers, held: bool, new_key: str, confirm: str
-    ) -> None:
+    def retry(self, which: int, data: st.DataObject, answers: Answers, held: bool, new_key: str, confirm: str) -> None:
         """An agent asks again for what was sent before, under the same key or under another one."""
         earlier = data.draw(st.sampled_from([post.intent for post in self._bank.posts]), label="again")
         key = new_key or earlier.idempotency_key

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.payments.steps import Payments
 
-STEPS_AT_LEAST = 4_000
+STEPS_AT_LEAST = 5_000
 THOROUGH = settings(
-    max_examples=110,
+    max_examples=200,
     stateful_step_count=50,
     derandomize=True,
     deadline=None,
@@ -22,7 +24,11 @@ def test_whatever_happens_in_whatever_order_the_promises_hold(capsys: pytest.Cap
     """Issue: create, retry, crash, restart, resolve, time, two processes: the invariants hold for thousands of steps."""
     Payments.steps = 0
 
-    run_state_machine_as_test(Payments, settings=THOROUGH)  # pyright: ignore[reportUnknownMemberType] - untyped there
+    logging.disable(logging.CRITICAL)
+    try:
+        run_state_machine_as_test(Payments, settings=THOROUGH)  # pyright: ignore[reportUnknownMemberType] - untyped there
+    finally:
+        logging.disable(logging.NOTSET)
 
     with capsys.disabled():
         print(f"\n{Payments.steps} steps of the state machine", end="")  # noqa: T201 - asked for

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import httpx
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 10
 MAX_IDLE_CONNECTIONS = 2
+
+HEADERS = [
+    (b"Accept", b"application/json, application/problem+json, text/html;q=0.5"),
+    (b"Accept-Encoding", b"identity"),
+    (b"User-Agent", b"blikk-mcp"),
+]
+CREATE_HEADERS = [*HEADERS, (b"Content-Type", b"application/json"), (b"Connection", b"close")]
 
 MAYBE_SENT: Mapping[type[Exception], bool] = {
     # The connection: DNS, refused, TLS handshake (httpcore maps its errors and its time-out to these).
@@ -75,28 +83,23 @@ class Http:
         trust_env: bool,
     ) -> None:
         self._base_url = base_url
+        self._auth = ApiKeyAuth(api_key)
         context = httpx.create_ssl_context(trust_env=trust_env)
         # SSLKEYLOGFILE would write down what decrypts the key. None turns it off, which stubs forget.
         context.keylog_filename = None  # pyright: ignore[reportAttributeAccessIssue] - see above
-        timeout = httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds)
+        self._extensions = {
+            "timeout": httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds).as_dict()
+        }
+        proxy = _proxy_for(base_url) if trust_env else None
 
-        def client(idle_connections: int) -> httpx.AsyncClient:
-            return httpx.AsyncClient(
-                auth=ApiKeyAuth(api_key),
-                verify=context,
-                timeout=timeout,
-                trust_env=trust_env,
-                http2=False,
-                follow_redirects=False,
-                limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=idle_connections),
-                # Nobody asked for cookies, and a jar that keeps none sends none.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                headers={"Accept-Encoding": "identity", "User-Agent": "blikk-mcp"},
-            )
+        def transport(idle_connections: int) -> httpx.AsyncHTTPTransport:
+            # The transport and not a client: what a client adds (redirects, cookies, .netrc) is what must not happen.
+            limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=idle_connections)
+            return httpx.AsyncHTTPTransport(verify=context, trust_env=False, http2=False, limits=limits, proxy=proxy)
 
-        self._reads = client(MAX_IDLE_CONNECTIONS)
+        self._reads = transport(MAX_IDLE_CONNECTIONS)
         # A payment on a connection that died while idle would end as an unknown outcome.
-        self._creates = client(0)
+        self._creates = transport(0)
 
     async def exchange(
         self, method: str, path: str, *, content: bytes | None, total_seconds: float, max_bytes: int
@@ -105,17 +108,18 @@ class Http:
 
         Once a status has arrived it counts, even if the body then fails.
         """
-        client = self._reads if content is None else self._creates
-        headers = {"Accept": "application/json, application/problem+json, text/html;q=0.5"}
-        if content is not None:
-            headers |= {"Content-Type": "application/json", "Connection": "close"}
+        transport = self._reads if content is None else self._creates
+        headers = HEADERS if content is None else CREATE_HEADERS
         fault = Fault(maybe_sent=True)
         response: httpx.Response | None = None
         body: bytes | None = None
         with anyio.move_on_after(total_seconds):
             try:
-                request = client.build_request(method, self._base_url + path, content=content, headers=headers)
-                response = await client.send(request, stream=True)
+                url = self._base_url + path
+                request = httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
+                request = next(self._auth.auth_flow(request))
+                response = await transport.handle_async_request(request)
+                response.request = request
                 try:
                     body = await _bounded_body(response, max_bytes)
                 finally:
@@ -135,6 +139,15 @@ class Http:
         """Close every connection."""
         await self._reads.aclose()
         await self._creates.aclose()
+
+
+def _proxy_for(base_url: str) -> str | None:
+    """The proxy that the environment names for this address, if any."""
+    proxies, parts = getproxies(), urlsplit(base_url)
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    if not named or proxy_bypass(parts.netloc):
+        return None
+    return named if "://" in named else f"http://{named}"
 
 
 async def _bounded_body(response: httpx.Response, max_bytes: int) -> bytes | None:

@@ -60,9 +60,7 @@ def in_child(work: Callable[[], dict[str, Any]], *besides: Path, kill_at: int = 
     return Ended(killed=False, said=said["said"], lines=[(name, line) for name, line in said["lines"]])
 
 
-def _be_child(
-    work: Callable[[], dict[str, Any]], lines: Lines, writing: int, *, listed: bool, traced: bool
-) -> None:
+def _be_child(work: Callable[[], dict[str, Any]], lines: Lines, writing: int, *, listed: bool, traced: bool) -> None:
     """Never returns: nothing of the parent's may go on in the child."""
     signal.alarm(ALARM_SECONDS)
     try:

@@ -198,7 +198,9 @@ class Harness:
         """The sandbox's own record, in our words."""
         with urllib.request.urlopen(f"{self._plan.control_url}/record") as answer:
             received = json.load(answer)["received"]
-        return [Entry(MADE, one["body"]["creditor"]["name"], one["payment_id"]) for one in received if one["payment_id"]]
+        return [
+            Entry(MADE, one["body"]["creditor"]["name"], one["payment_id"]) for one in received if one["payment_id"]
+        ]
 
 
 def plan_from(text: str) -> Plan:

@@ -1,0 +1,82 @@
+"""A test of the tests: each of these defects must be found by the crashes, the state machine or the races."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from tests.payments.crash.calls import World
+from tests.payments.crash.harness import Plan
+from tests.payments.crash.running import carry_out
+from tests.payments.mutants import MUTANTS, FoundBy, mutated
+from tests.payments.racing import Raced
+from tests.payments.steps import Payments
+from tests.payments.test_races import ROOM, last_room, one_key
+
+SEARCH = settings(
+    max_examples=500,
+    stateful_step_count=50,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+RACES: dict[str, tuple[Callable[[Path, str], Raced], int]] = {
+    "the limit is checked outside the transaction": (last_room, ROOM),
+    "the key is claimed outside the transaction": (one_key, 1),
+}
+"""The race that each such mutant loses, and how many requests the bank may receive in it."""
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Without the product's own complaints about its defect."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def names(found_by: FoundBy) -> list[str]:
+    """The mutants which that test has to find."""
+    return [name for name, mutant in MUTANTS.items() if mutant.found_by is found_by]
+
+
+@pytest.mark.parametrize("name", names(FoundBy.CRASHES))
+def test_a_crash_finds(name: str) -> None:
+    """Issue: the harness finds a double payment when the commit before sending is taken out, and so for its like."""
+    world = World("mutant", answers=MUTANTS[name].answers)
+
+    report = carry_out(Plan(world, mutant=name, stop_at_first=True))
+
+    found = [problem for point in report.points for problem in point.problems]
+    assert [problem for problem in found if problem.startswith("paid twice")], f"survived {len(report.points)} crashes"
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", names(FoundBy.STEPS))
+def test_the_state_machine_finds(name: str) -> None:
+    """Issue: mutants kept as a test of the tests."""
+    with mutated(MUTANTS[name]), pytest.raises(AssertionError):
+        run_state_machine_as_test(Payments, settings=SEARCH)  # pyright: ignore[reportUnknownMemberType] - untyped there
+
+
+@pytest.mark.parametrize("name", names(FoundBy.RACES))
+def test_a_race_finds(name: str, tmp_path: Path) -> None:
+    """Issue: the limit checked outside the transaction, and by the same right the key."""
+    run, requests_at_most = RACES[name]
+
+    assert sum(run(tmp_path, name).received.values()) > requests_at_most
+
+
+def test_a_function_is_itself_again_afterwards() -> None:
+    """Ours: a mutant that stays would be found by every other test, in the wrong place."""
+    for name, mutant in MUTANTS.items():
+        code = mutant.function.__code__  # type: ignore[attr-defined]
+        with mutated(mutant):
+            pass
+        assert mutant.function.__code__ is code, name  # type: ignore[attr-defined]
