@@ -23,6 +23,9 @@ ENDS_A_WAIT = frozenset({"unauthorized", "wrong_channel", "not_found"})
 """Answers to a read that the next read will not change: 401, 403 and 404."""
 
 READS_AT_ONCE = 16
+ROUTINE_GAP_SECONDS = 0.008
+"""Between the starts of two routine reads, whatever the payment: 125 a second at most, some 600 payments at full pace."""
+
 BACKOFF_FIRST_SECONDS = 2.0
 BACKOFF_MOST_SECONDS = 30.0
 logger = logging.getLogger(__name__)
@@ -88,6 +91,7 @@ class Poller:
         self._topics: dict[str, _Topic] = {}
         self._slots = anyio.Semaphore(READS_AT_ONCE)
         self._not_before = 0.0
+        self._next_routine_at = 0.0
         self._failures = 0
 
     @asynccontextmanager
@@ -113,7 +117,7 @@ class Poller:
         with topic.scope:
             changed_at = anyio.current_time()
             while True:
-                await anyio.sleep(max(0.0, self._not_before - anyio.current_time()))
+                await self._turn(routine=topic.reading is not None and not topic.poke.is_set())
                 async with self._slots:
                     before, after = topic.reading, await self._take(topic)
                 topic.reading = after
@@ -126,6 +130,15 @@ class Poller:
                 status = after.record.status if after.record else None
                 with anyio.move_on_after(self._ladder.delay(status, after.at - changed_at, self._jitter())):
                     await topic.poke.wait()
+
+    async def _turn(self, *, routine: bool) -> None:
+        """Wait until this read may start. Routine ones are spread out, so that other calls find the process free."""
+        now = anyio.current_time()
+        start = max(now, self._not_before)
+        if routine:
+            start = max(start, self._next_routine_at)
+            self._next_routine_at = start + ROUTINE_GAP_SECONDS
+        await anyio.sleep(start - now)
 
     async def _take(self, topic: _Topic) -> Reading:
         before = topic.reading.record if topic.reading else None
