@@ -40,7 +40,7 @@ class Browser:
 
 
 async def waited(client: Any, payment_id: str, **more: Any) -> dict[str, Any]:
-    return await call(client, "await_payment", {"payment_id": payment_id, "wait_seconds": 3, **more})
+    return await call(client, "await_payment", {"payment_id": payment_id, "wait_seconds": 15, **more})
 
 
 @ERAS
@@ -150,7 +150,7 @@ async def test_the_client_is_told_when_the_link_has_done_its_work(environ: dict[
     async with spawned(environ) as server:
         await server.initialize("2025-11-25", {"elicitation": {"url": {}}})
         created = await server.call("create_payment", PAYMENT)
-        arguments = {"payment_id": created["payment_id"], "wait_seconds": 5}
+        arguments = {"payment_id": created["payment_id"], "wait_seconds": 20}
         number = await server.send("tools/call", {"name": "await_payment", "arguments": arguments})
         asked = await _method(server, "elicitation/create")
         assert asked["params"]["mode"] == "url"

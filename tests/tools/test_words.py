@@ -12,7 +12,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import PaymentsError, StatusUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord, Question, QuestionKind
 from blikk_payments.snapshot import Snapshot, told
-from blikk_tools.catalog import SERVER_INSTRUCTIONS
+from blikk_tools.about import SERVER_INSTRUCTIONS
 from blikk_tools.instructions import Presentation
 from blikk_tools.phrases import PERSON, Language
 from blikk_tools.refusal import of_error

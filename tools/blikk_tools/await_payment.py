@@ -110,8 +110,7 @@ class _Waiting:
                     answer = await opener.open(link, message, handed.link_id)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
                     failure = error  # raised below, as itself and not as a group of one
-                if answer != "accept":
-                    tasks.cancel_scope.cancel()
+                tasks.cancel_scope.cancel()
 
             tasks.start_soon(ask)
             snapshot = await self.look(knows_of=link.url)
@@ -123,6 +122,9 @@ class _Waiting:
             return snapshot, ""
         handed.answer = answer
         self._call.handed.remember(self._payment_id, handed)
+        if answer == "accept":
+            # The person may have approved by now: the wait goes on with a fresh look.
+            return await self.look(), ""
         return snapshot, {"decline": "declined", "cancel": "cancelled"}.get(answer, "")
 
     async def finish(self, snapshot: Snapshot) -> None:
