@@ -61,13 +61,13 @@ class App:
         from blikk_mcp.desk import Desk
 
         if not isinstance(self._settings, Settings):
-            self._desk = Desk(self._settings, None)
+            self._desk = Desk(self._settings, None, self._redact)
             self._opened.set()
             return
         from blikk_mcp.payments import running_service
 
         async with running_service(self._settings, self._redact) as service:
-            self._desk = Desk(self._settings, service)
+            self._desk = Desk(self._settings, service, self._redact)
             self._opened.set()
             await self._closing.wait()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from blikk_mcp import __version__
 
@@ -19,12 +21,21 @@ COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains without repeating the key, should somebody give it on the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        from blikk_mcp.process import redactor_of
+
+        super().error(redactor_of(os.environ.get("BLIKK_API_KEY", "")).text(message))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments.insert(0, "serve")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="blikk-mcp",
         description="Account-to-account payments over Blikk, for AI agents, with a person's approval.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
@@ -19,14 +20,18 @@ from blikk_mcp.opening import opener_for
 from blikk_mcp.payments import presentation_of
 from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import Settings
+from blikk_payments.channel.text import clean_text
 from blikk_payments.errors import PaymentsError
 from blikk_payments.service import PaymentService
+from blikk_tools.arguments import InvalidArguments
 from blikk_tools.catalog import catalog
 from blikk_tools.handed_links import HandedLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
 from blikk_tools.tool import Call, Tool, WaitLimits
+
+CALLS_AT_ONCE = 256
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +47,13 @@ class NotConfigured(PaymentsError):
 class Desk:
     """Where calls are taken. With unusable settings it lists its tools all the same, and every call says what to correct."""
 
-    def __init__(self, settings: Settings | SettingsError, service: PaymentService | None) -> None:
+    def __init__(
+        self, settings: Settings | SettingsError, service: PaymentService | None, redact: Callable[[str], str]
+    ) -> None:
         self._settings = settings
         self._service = service
+        self._redact = redact
+        self._under_way = 0
         if isinstance(settings, Settings):
             self._tools = catalog(read_only=settings.read_only)
             self._presentation = presentation_of(settings)
@@ -68,10 +77,20 @@ class Desk:
         if tool is None:
             # The name is the caller's text and is not repeated.
             raise MCPError(code=types.INVALID_PARAMS, message="Unknown tool")
+        if self._under_way >= CALLS_AT_ONCE:
+            raise MCPError(code=types.INTERNAL_ERROR, message="Too many calls at once: wait for some to end")
+        self._under_way += 1
+        try:
+            return await self._call(tool, ctx, params)
+        finally:
+            self._under_way -= 1
+
+    async def _call(self, tool: Tool, ctx: Context, params: Any) -> Any:
         started = time.monotonic()
         call: Call | None = None
         try:
             call = self._prepare(ctx, params)
+            self._refuse_the_key(params.arguments)
             result = await tool.run(call, params.arguments)
         except AnswerNeeded as needed:
             self._log(tool, started, outcome="asked")
@@ -90,10 +109,17 @@ class Desk:
             started,
             outcome=result.outcome,
             error_code=result.error_code,
-            payment_id=result.payment_id,
+            # An agent can take a kennitala for a payment's id.
+            payment_id=result.payment_id if clean_text(result.payment_id) == result.payment_id else "",
             replayed=result.replayed,
         )
         return _answer(result, hints.result_meta(ctx, result, self._presentation))
+
+    def _refuse_the_key(self, arguments: Mapping[str, Any] | None) -> None:
+        """An agent that has come by the key must not get it into the ledger, or to Blikk as somebody's name."""
+        for value in (arguments or {}).values():
+            if isinstance(value, str) and self._redact(value) != value:
+                raise InvalidArguments("an argument holds this server's own API key; leave it out")
 
     def _prepare(self, ctx: Context, params: types.CallToolRequestParams) -> Call:
         if self._service is None:

@@ -79,7 +79,8 @@ def key_file_notice(file: str) -> str:
 
 def _key_of_file(path: Path) -> str:
     try:
-        text = path.read_bytes()[: MAX_KEY_LENGTH + 3].decode("ascii")
+        with path.open("rb") as file:
+            text = file.read(MAX_KEY_LENGTH + 3).decode("ascii")
     except OSError:
         raise ValueError("the key file cannot be read") from None
     except UnicodeDecodeError:

@@ -53,7 +53,7 @@ async def _play(in_browser: bool) -> int:
     )
     server = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "blikk_mcp.cli", "serve", "--sandbox"],
+        args=["-P", "-m", "blikk_mcp.cli", "serve", "--sandbox"],
         env={**_without_settings(dict(os.environ)), "BLIKK_LOG_FORMAT": "text", "BLIKK_LOG_LEVEL": "warning"},
     )
     async with Client(server) as client:

@@ -97,7 +97,8 @@ def _show(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespac
 
 
 def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
-    note = " ".join(arguments.note.split())[:MAX_NOTE]
+    redact = redactor_of(settings.api_key.get_secret_value()).text
+    note = redact(" ".join(arguments.note.split()))[:MAX_NOTE]
     if not note or not note.isprintable():
         raise PaymentsError("--note has to say who looked, and where")
     record = _record(ledger, arguments.key)

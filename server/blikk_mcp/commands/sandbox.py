@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 
 import anyio
+
+from blikk_mcp.process import redactor_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return anyio.run(_serve, arguments.host, arguments.port, arguments.speed)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"blikk-mcp sandbox: {error}\n")
+        redact = redactor_of(os.environ.get("BLIKK_API_KEY", "")).text
+        sys.stderr.write(redact(f"blikk-mcp sandbox: {error}\n"))
         return 1
 
 

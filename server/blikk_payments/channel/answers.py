@@ -117,5 +117,9 @@ def _problem(entry: object, redact: Redact) -> str:
 
 
 def _storable(url: str) -> str:
-    """The link, fit for any database without becoming valid: U+FFFD and excess length fail the grammar."""
-    return _UNSTORABLE.sub("\ufffd", url[: MAX_LINK_LENGTH + 1])
+    """The link, fit for any database without becoming valid: U+FFFD and excess length fail the grammar.
+
+    What cannot be a link at all is cleaned like any other text: it may hold a person's numbers.
+    """
+    stored = _UNSTORABLE.sub("\ufffd", url[: MAX_LINK_LENGTH + 1])
+    return stored if "://" in stored and " " not in stored else clean_text(stored)
