@@ -61,18 +61,20 @@ async def measure(base_url: str, api_key: str, folder: Path) -> bool:
     """Print what was measured; whether every promise was kept."""
     channel = CountingChannel(base_url, SecretStr(api_key))
     ledger = SqliteLedger(folder / "ledger" / "ledger.sqlite3")
-    ids = [(await channel.create(replace(ORDER, amount_isk=1000 + number))).payment_id for number in range(PAYMENTS + 1)]
+    ids = [
+        (await channel.create(replace(ORDER, amount_isk=1000 + number))).payment_id for number in range(PAYMENTS + 1)
+    ]
     async with PaymentService(channel=channel, ledger=ledger, policy=Policy()) as service:
         await probe(service, ids[0])
         idle = p95(await probe(service, ids[0]))
 
+        async def wait(payment_id: str) -> None:
+            await service.wait(payment_id, seconds=600, until=lambda record: False)
+
+        busy, after = 0.0, 0
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()
         async with anyio.create_task_group() as waits:
-
-            async def wait(payment_id: str) -> None:
-                await service.wait(payment_id, seconds=600, until=lambda record: False)
-
             for payment_id in ids[1:]:
                 waits.start_soon(wait, payment_id)
             await anyio.sleep(8)  # every poller has had its first reading

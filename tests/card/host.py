@@ -16,8 +16,8 @@ import mcp_types as types
 from mcp.client import Client
 from mcp.client.extension import advertise
 
-from blikk_mcp.card.hints import KEY
 from blikk_mcp.card import EXTENSION
+from blikk_mcp.card.hints import KEY
 from blikk_mcp.card.page import MIME_TYPE, RESOURCE_META, page
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from mcp.client import Client
 from mcp.client.extension import advertise
 from mcp.shared.exceptions import MCPError
 
-from blikk_mcp.card.hints import KEY, QR_LINK_AT_MOST, qr_code
 from blikk_mcp.card import EXTENSION
+from blikk_mcp.card.hints import KEY, QR_LINK_AT_MOST, qr_code
 from blikk_mcp.card.page import MIME_TYPE, URI, page
 from blikk_payments.channel.links import check_link
 from blikk_sandbox.running import RunningSandbox

@@ -1,7 +1,6 @@
 """Defects that the tests of the money rules must find: each is the product with a few words of its code changed."""
 
 from __future__ import annotations
-
 import __future__
 
 import inspect

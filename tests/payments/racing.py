@@ -19,8 +19,6 @@ from typing import Any, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
-from tests.payments.ledger_factories import NOON, intent
-from tests.payments.mutants import MUTANTS, mutated
 
 from blikk_payments.channel.errors import ReadFailed
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
@@ -28,6 +26,8 @@ from blikk_payments.errors import PaymentsError
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
 from blikk_payments.sqlite_ledger import SqliteLedger
+from tests.payments.ledger_factories import NOON, intent
+from tests.payments.mutants import MUTANTS, mutated
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 60.0

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+
 from tests.payments.crash.calls import World
 from tests.payments.crash.harness import Plan
 from tests.payments.crash.running import carry_out
 from tests.payments.mutants import MUTANTS, FoundBy, mutated
 from tests.payments.racing import Raced
-from tests.payments.steps import Payments
+from tests.payments.steps.machine import Payments
 from tests.payments.test_races import ROOM, last_room, one_key
 
 SEARCH = settings(
@@ -23,8 +24,8 @@ SEARCH = settings(
     derandomize=True,
     deadline=None,
     database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
 )
 RACES: dict[str, tuple[Callable[[Path, str], Raced], int]] = {
     "the limit is checked outside the transaction": (last_room, ROOM),

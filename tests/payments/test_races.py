@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.ledger_factories import NOON, intent
 from tests.payments.racing import AMOUNT_ISK, Entry, Raced, race
-
-from blikk_payments.sqlite_ledger import SqliteLedger
 
 PROCESSES, TASKS, CREATES, ROOM = 4, 8, 40, 10
 

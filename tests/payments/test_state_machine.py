@@ -7,7 +7,8 @@ import logging
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tests.payments.steps import Payments
+
+from tests.payments.steps.machine import Payments
 
 STEPS_AT_LEAST = 5_000
 THOROUGH = settings(
@@ -16,7 +17,7 @@ THOROUGH = settings(
     derandomize=True,
     deadline=None,
     database=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 
 

@@ -6,6 +6,7 @@ import re
 from html import unescape
 
 import httpx
+
 from tests.sandbox.world import World
 
 

@@ -7,10 +7,10 @@ import re
 from html import unescape
 
 import pytest
-from tests.sandbox.page import csrf_token, heading, press
-from tests.sandbox.world import IBAN, World, payment_body
 
 from blikk_sandbox.words import amount_in_words, choose_language
+from tests.sandbox.page import csrf_token, heading, press
+from tests.sandbox.world import IBAN, World, payment_body
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import pytest
-from tests.sandbox.world import payment_body
 
 from blikk_sandbox import RunningSandbox, run_sandbox
+from tests.sandbox.world import payment_body
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page

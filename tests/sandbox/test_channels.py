@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.sandbox.world import OTHER_KEY, World, payment_body
 
 from blikk_sandbox.app import create_app
+from tests.sandbox.world import OTHER_KEY, World, payment_body
 
 pytestmark = pytest.mark.anyio
 

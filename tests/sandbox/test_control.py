@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.sandbox.world import KEY, World, payment_body
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,9 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from tests.sandbox.world import World, payment_body
 
 from blikk_sandbox import RunningSandbox, run_sandbox
+from tests.sandbox.world import World, payment_body
 
 pytestmark = pytest.mark.anyio
 

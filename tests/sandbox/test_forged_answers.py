@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.sandbox.page import csrf_token, press
 from tests.sandbox.world import World
 

@@ -14,10 +14,10 @@ import schemathesis
 from hypothesis import settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from tests.sandbox.world import KEY, World, payment_body
 
 from blikk_sandbox.app import create_app
 from blikk_sandbox.bodies import mod_97
+from tests.sandbox.world import KEY, World, payment_body
 
 EXAMPLES = 60
 

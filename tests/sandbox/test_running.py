@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.sandbox.world import payment_body
 
 from blikk_sandbox import RunningSandbox, run_sandbox, run_sandbox_in_thread
 from blikk_sandbox.person import PersonStuckError, approve, approve_now
+from tests.sandbox.world import payment_body
 
 pytestmark = pytest.mark.anyio
 

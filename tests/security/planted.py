@@ -32,16 +32,23 @@ from blikk_payments.service import PaymentService
 KEY = os.environ.get("BLIKK_API_KEY", "")
 APPROVER = os.environ.get("BLIKK_SCA_USER_SSN", "")
 
-Wrapper = Callable[[Any], Any]
+Wrapper = Callable[[Any], Callable[..., Any]]
 
 
 def unchanged(text: str) -> str:
     return text
 
 
+def replace_by(owner: object, name: str, other: object) -> None:
+    """Put another in its place."""
+    if not hasattr(owner, name):
+        raise AttributeError(f"{name} is not there any more: plant this leak elsewhere")
+    setattr(owner, name, other)
+
+
 def wrap(owner: object, name: str, wrapper: Wrapper) -> None:
     """Put a wrapper's result in the place of what it is given."""
-    setattr(owner, name, wrapper(getattr(owner, name)))
+    replace_by(owner, name, wrapper(getattr(owner, name)))
 
 
 def at_start(act: Callable[[], object]) -> None:
@@ -59,12 +66,23 @@ def at_start(act: Callable[[], object]) -> None:
 
 def no_redaction_on_stdout() -> None:
     """As if the transport had forgotten it."""
-    wrap(blikk_mcp.stdio, "serve_stdio", lambda original: lambda server, redact: original(server, unchanged))
+
+    def wrapper(original: Any) -> Any:
+        def serve(server: Any, redact: object) -> Any:
+            return original(server, unchanged)
+
+        return serve
+
+    wrap(blikk_mcp.stdio, "serve_stdio", wrapper)
 
 
 def no_redaction_at_all() -> None:
     """As if the redactor knew no secret."""
-    wrap(Redactor, "text", lambda original: lambda self, text: text)
+
+    def text_as_it_is(self: Redactor, text: str) -> str:
+        return text
+
+    replace_by(Redactor, "text", text_as_it_is)
 
 
 def plain_on_stderr() -> None:
@@ -97,11 +115,12 @@ def split_over_log_fields() -> None:
 
 def error_message() -> None:
     no_redaction_on_stdout()
-    wrap(
-        blikk_tools.arguments,
-        "InvalidArguments",
-        lambda original: lambda message: original(f"{message}, with {KEY}"),
-    )
+    original: Any = blikk_tools.arguments.InvalidArguments
+
+    def with_key(message: str) -> Exception:
+        return original(f"{message}, with {KEY}")
+
+    replace_by(blikk_tools.arguments, "InvalidArguments", with_key)
 
 
 def reversed_in_a_description() -> None:
@@ -151,17 +170,22 @@ def traceback_of_a_thread() -> None:
 def export() -> None:
     no_redaction_at_all()
     escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
-    wrap(
-        blikk_mcp.commands.ledger,
-        "_export",
-        lambda original: lambda ledger, settings, arguments, say: say(f'{{"purpose": "{escaped}"}}') and 0,
-    )
+
+    def with_key(ledger: object, settings: object, arguments: object, say: Callable[[str], object]) -> int:
+        say(f'{{"purpose": "{escaped}"}}')
+        return 0
+
+    replace_by(blikk_mcp.commands.ledger, "_export", with_key)
 
 
 def doctor() -> None:
     no_redaction_at_all()
     finding = blikk_mcp.commands.doctor.Finding("note", f"key: {KEY.encode().hex(':')}")
-    wrap(blikk_mcp.commands.doctor, "_proxy", lambda original: lambda *args: [finding])
+
+    def with_key(*_: object) -> list[blikk_mcp.commands.doctor.Finding]:
+        return [finding]
+
+    replace_by(blikk_mcp.commands.doctor, "_proxy", with_key)
 
 
 def people() -> None:
@@ -180,7 +204,7 @@ def people() -> None:
         return f"{account[:2]} {account[2:6]} {account[6:8]} {account[8:]}"
 
     wrap(PaymentService, "create", wrapper)
-    wrap(blikk_tools.create_payment, "mask_account", lambda original: spaced)
+    replace_by(blikk_tools.create_payment, "mask_account", spaced)
 
 
 def crash() -> None:

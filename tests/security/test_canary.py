@@ -1,4 +1,4 @@
-"""Nothing leaks: every tool, every command and every failure, with canaries on the way in, and a search of all that comes out.
+"""Nothing leaks: every tool, command and failure, with canaries on the way in and a search of all that comes out.
 
 No failure here shows a canary: only where one was found, and in which encoding.
 """
@@ -15,11 +15,9 @@ import pytest
 from blikk_mcp.cli import COMMANDS
 from blikk_mcp.settings import SETTINGS
 from blikk_sandbox.faults import FaultName
-from tests.payments.loopback import loopback
 from tests.security import planted, tours
-from tests.security.callers import Place, ended, started
-from tests.security.canaries import CREDITOR_SSN, KEY, Haul
-from tests.security.echoing import CREATED, EchoingBlikk
+from tests.security.callers import Place, ended
+from tests.security.canaries import KEY, Haul
 from tests.server import canary
 
 CHANNELS_AT_LEAST = 40
@@ -56,16 +54,17 @@ def haul(tmp_path_factory: pytest.TempPathFactory) -> Haul:
     return haul
 
 
-def check_clean(haul: Haul) -> None:
-    """Fails with the places and never with what was found there."""
-    # A canary is mostly there in several encodings at once, as plain letters look the same in many.
-    if leaks := {leak.rpartition(", ")[0] if ", cut off" not in leak else leak: leak for leak in haul.leaks()}:
-        pytest.fail("\n".join(leaks.values()), pytrace=False)
+def check_none(leaks: list[str]) -> None:
+    """Fails with the places, once a canary, and never with what was found there."""
+    # Found is a canary mostly in several encodings at once, as plain letters look the same in many.
+    places = {leak[: leak.index(", ", leak.rindex(": "))]: leak for leak in leaks}
+    if places:
+        pytest.fail("\n".join(places.values()), pytrace=False)
 
 
 def test_no_canary_comes_out_of_any_channel(haul: Haul) -> None:
     """Ours: the key in no output, log, file or error, in any encoding; numbers of people in none, names not on stderr."""
-    check_clean(haul)
+    check_none(haul.leaks())
 
 
 def test_enough_channels_and_encodings_are_searched(haul: Haul, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,14 +94,7 @@ def test_a_defect_in_a_tool_or_a_thread_tells_nothing(tmp_path: Path) -> None:
     anyio.run(tours.short_tour, tmp_path, haul, command)
     assert "internal_error" in haul.words(r'"error_code": ?"(\w+)"')
     assert haul.words(r'"type":"(RuntimeError|ValueError)"') == {"RuntimeError", "ValueError"}
-    check_clean(haul)
-
-
-def test_a_key_that_an_agent_writes_into_a_text_is_not_written_down(tmp_path: Path) -> None:
-    """Ours: the key in no file, the ledger included; text is redacted, or refused, before it enters the ledger."""
-    haul = Haul()
-    anyio.run(tours.lost_payment, Place(tmp_path), haul, KEY, f"for {KEY[:20]}")
-    check_clean(haul)
+    check_none(haul.leaks())
 
 
 def test_a_key_that_an_operator_writes_into_a_note_is_not_written_down(tmp_path: Path) -> None:
@@ -110,7 +102,7 @@ def test_a_key_that_an_operator_writes_into_a_note_is_not_written_down(tmp_path:
     haul, place = Haul(), Place(tmp_path)
 
     async def resolve() -> None:
-        await tours.lost_payment(place, haul)
+        await tours.lost_payment(place)
         environ = {**place.environment(), "BLIKK_API_KEY": KEY, "BLIKK_BASE_URL": "http://127.0.0.1:9"}
         note = ("ledger", "resolve", "order-lost", "--not-created", "--note", f"looked with {KEY}")
         for arguments in (note, ("ledger", "show", "order-lost", "--json"), ("ledger", "verify")):
@@ -120,7 +112,7 @@ def test_a_key_that_an_operator_writes_into_a_note_is_not_written_down(tmp_path:
         tours.look_through(haul, "resolved", place)
 
     anyio.run(resolve)
-    check_clean(haul)
+    check_none(haul.leaks())
 
 
 def test_a_key_on_the_command_line_is_not_repeated(tmp_path: Path) -> None:
@@ -148,42 +140,28 @@ def test_a_key_on_the_command_line_is_not_repeated(tmp_path: Path) -> None:
             haul.add(f"command line {number}", "stderr", done.stderr)
 
     anyio.run(run_all)
-    check_clean(haul)
+    check_none(haul.leaks())
 
 
-def test_a_kennitala_taken_for_a_payment_id_is_not_on_stderr(tmp_path: Path) -> None:
-    """Ours: no kennitala on stderr; ten digits have the charset of an id, and a model can mix up its arguments."""
-    place, haul = Place(tmp_path), Haul()
-
-    async def call() -> None:
-        async with loopback(EchoingBlikk()) as running:
-            environ = place.environment(**tours.settings(running.base_url))
-            async with started(place, environ) as caller:
-                await caller.initialize()
-                await caller.call("get_payment_status", {"payment_id": CREDITOR_SSN})
-                await caller.hang_up()
-        haul.add("server", "stderr", place.stderr.read_bytes())
-
-    anyio.run(call)
+@pytest.fixture(scope="module")
+def slips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What is found after three slips: a key in a text, a kennitala as a payment's id, an account where a link should be."""
+    haul = Haul()
+    anyio.run(tours.slips, Place(tmp_path_factory.mktemp("slips")), haul)
     assert haul.channels
-    check_clean(haul)
+    return haul.leaks()
 
 
-def test_what_is_no_link_leaves_no_number_of_a_person_in_the_ledger(tmp_path: Path) -> None:
+def test_a_key_that_an_agent_writes_into_a_text_is_not_written_down(slips: list[str]) -> None:
+    """Ours: the key in no file, the ledger included; text is redacted, or refused, before it enters the ledger."""
+    check_none([leak for leak in slips if "the key" in leak])
+
+
+def test_a_kennitala_taken_for_a_payment_id_is_not_on_stderr(slips: list[str]) -> None:
+    """Ours: no kennitala on stderr; ten digits have the charset of an id, and a model can mix up its arguments."""
+    check_none([leak for leak in slips if "the approver's kennitala" in leak and "> stderr" in leak])
+
+
+def test_what_is_no_link_leaves_no_number_of_a_person_in_the_ledger(slips: list[str]) -> None:
     """Ours: no kennitala and no account in the ledger; text from outside goes through the one cleaner."""
-    place, haul = Place(tmp_path), Haul()
-
-    async def call() -> None:
-        blikk = EchoingBlikk()
-        async with loopback(blikk) as running:
-            environ = place.environment(**tours.settings(running.base_url))
-            async with started(place, environ) as caller:
-                tour = tours.Tour("server", place, caller, haul)
-                await caller.initialize()
-                blikk.line_up(CREATED["redirectUrl"], f"sorry, {CREDITOR_SSN} cannot be paid")
-                created = await tour.create()
-                assert "human_action" in created
-                await tour.end()
-
-    anyio.run(call)
-    check_clean(haul)
+    check_none([leak for leak in slips if "another account" in leak and "> state" in leak])

@@ -1,4 +1,4 @@
-"""What a hostile or broken MCP client sends, through the real process: refused or queued within a bound; the server lives on."""
+"""What a hostile or broken client sends, through the real process: refused or queued within a bound; the server lives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PENDING_CALLS = 10_000
 MEMORY_GROWTH_MB = 150
 WAITS = 1_500
 WAITS_GROWTH_MB = 15
-WAITS_READ_SECONDS = 10
+WAITS_READ_SECONDS = 5
 GARBAGE_LINES = 5_000
 CANCELLED_CALLS = 500
 CREATES_PER_MINUTE = 10
@@ -48,6 +48,13 @@ class Scene:
         assert "result" in await self.caller.ask("ping")
 
 
+@pytest.fixture(scope="module")
+async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Scene]:
+    """One server for most of what follows: it has to live through all of it."""
+    async with talking(tmp_path_factory.mktemp("hostile")) as scene:
+        yield scene
+
+
 @asynccontextmanager
 async def talking(folder: Path, **settings: str) -> AsyncGenerator[Scene]:
     """A conversation with a server whose Blikk says SCA_REQUIRED to everything."""
@@ -59,7 +66,8 @@ async def talking(folder: Path, **settings: str) -> AsyncGenerator[Scene]:
         async with started(place, environ) as caller:
             await caller.initialize()
             yield Scene(caller, running, blikk.bodies)
-            assert await caller.hang_up() == 0
+            if caller.process.returncode is None:
+                assert await caller.hang_up() == 0
 
 
 async def said(caller: Caller, wanted: set[object]) -> list[dict[str, Any]]:
@@ -73,53 +81,52 @@ async def said(caller: Caller, wanted: set[object]) -> list[dict[str, Any]]:
     return answers
 
 
-async def test_ten_megabytes_of_arguments_are_refused_and_cost_no_memory(tmp_path: Path) -> None:
+async def test_ten_megabytes_of_arguments_are_refused_and_cost_no_memory(scene: Scene) -> None:
     """Ours: every message has a bound; what is larger is dropped, what is just below it is refused."""
-    async with talking(tmp_path) as scene:
-        caller, before = scene.caller, scene.caller.memory_mb()
-        for _ in range(3):
-            arguments = {**PAYMENT, "purpose": "x" * 10_000_000}
-            _, message = caller.request("tools/call", {"name": "create_payment", "arguments": arguments})
-            await caller.say(message)
-            await caller.bytes(b"y" * 10_000_000 + b"\n")
-        await scene.lives()
-        refused = await caller.call("create_payment", {**PAYMENT, "purpose": "x" * 3_900_000})
-        assert refused["error_code"] == "invalid_arguments"
-        many = {f"name_{number}": number for number in range(100_000)}
-        refused = await caller.call("create_payment", {**PAYMENT, **many})
-        assert refused["error_code"] == "invalid_arguments"
-        await scene.lives()
-        assert scene.bodies == []
-        assert caller.memory_mb() - before < MEMORY_GROWTH_MB
+    caller, before = scene.caller, scene.caller.memory_mb()
+    for _ in range(3):
+        arguments = {**PAYMENT, "purpose": "x" * 10_000_000}
+        _, message = caller.request("tools/call", {"name": "create_payment", "arguments": arguments})
+        await caller.say(message)
+        await caller.bytes(b"y" * 10_000_000 + b"\n")
+    await scene.lives()
+    refused = await caller.call("create_payment", {**PAYMENT, "purpose": "x" * 3_900_000})
+    assert refused["error_code"] == "invalid_arguments"
+    many = {f"name_{number}": number for number in range(100_000)}
+    refused = await caller.call("create_payment", {**PAYMENT, **many})
+    assert refused["error_code"] == "invalid_arguments"
+    await scene.lives()
+    assert scene.bodies == []
+    assert caller.memory_mb() - before < MEMORY_GROWTH_MB
 
 
-async def test_ten_thousand_calls_at_once_are_each_answered_once(tmp_path: Path) -> None:
-    """Ours: a flood is queued within a bound, and memory stays bounded."""
-    async with talking(tmp_path) as scene:
-        caller = scene.caller
-        await caller.call("create_payment", PAYMENT)
-        before, growth = caller.memory_mb(), 0.0
-        arguments = {"idempotency_key": "no-such-order"}
-        lines = [
-            json.dumps({"jsonrpc": "2.0", **caller.request("tools/call", {"name": name, "arguments": arguments})[1]})
-            for name in ["get_payment_status"] * PENDING_CALLS
-        ]
+async def test_ten_thousand_calls_at_once_are_each_answered_once(scene: Scene) -> None:
+    """Ours: a flood is refused or queued within a bound, and memory stays bounded."""
+    caller = scene.caller
+    before, growth = caller.memory_mb(), 0.0
+    questions = [{"idempotency_key": "no-such-order"}, {"payment_id": "no such id"}, {"payment_id": "/"}]
+    calls = [
+        {"name": "get_payment_status", "arguments": questions[number % len(questions)]}
+        for number in range(PENDING_CALLS)
+    ]
+    lines = [json.dumps({"jsonrpc": "2.0", **caller.request("tools/call", call)[1]}) for call in calls]
 
-        async def flood() -> None:
-            await caller.line("\n".join(lines))
+    async def flood() -> None:
+        await caller.line("\n".join(lines))
 
-        answered: Counter[object] = Counter()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(flood)
-            while answered.total() < PENDING_CALLS:
-                message = await caller.hear()
-                answered[message["id"]] += 1
-                assert message["result"]["structuredContent"]["error_code"] == "not_found"
-                if answered.total() % 500 == 0:
-                    growth = max(growth, caller.memory_mb() - before)
-        assert set(answered.values()) == {1}
-        assert growth < MEMORY_GROWTH_MB
-        await scene.lives()
+    answered: Counter[object] = Counter()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(flood)
+        while answered.total() < PENDING_CALLS:
+            message = await caller.hear()
+            answered[message["id"]] += 1
+            if "error" not in message:  # which says that there are too many
+                assert message["result"]["structuredContent"]["error_code"] in ("not_found", "invalid_arguments")
+            if answered.total() % 500 == 0:
+                growth = max(growth, caller.memory_mb() - before)
+    assert set(answered.values()) == {1}
+    assert growth < MEMORY_GROWTH_MB
+    await scene.lives()
 
 
 async def test_calls_that_wait_are_taken_up_to_a_bound(tmp_path: Path) -> None:
@@ -174,7 +181,10 @@ GARBAGE: dict[str, str | bytes] = {
     "a batch of batches": json.dumps([[BATCH[:2]], [], BATCH[:2]]),
     "brackets": "[" * 200_000,
     "braces": '{"a":' * 100_000,
-    "deep parameters": '{"jsonrpc":"2.0","id":"d","method":"ping","params":{"a":' + "[" * 100_000 + "]" * 100_000 + "}}",
+    "deep parameters": '{"jsonrpc":"2.0","id":"d","method":"ping","params":{"a":'
+    + "[" * 100_000
+    + "]" * 100_000
+    + "}}",
     "deep arguments": CALL % ('"e"', '{"amount":' * 3_000 + "1" + "}" * 3_000),
     "an id of a megabyte": '{"jsonrpc":"2.0","id":"' + "i" * 1_000_000 + '","method":"ping"}',
     "an id of a thousand digits": '{"jsonrpc":"2.0","id":' + "9" * 1000 + ',"method":"ping"}',
@@ -205,35 +215,23 @@ GARBAGE: dict[str, str | bytes] = {
 }
 
 
-async def test_a_flood_of_what_is_no_message_ends_nothing(tmp_path: Path) -> None:
+async def test_a_flood_of_what_is_no_message_ends_nothing(scene: Scene) -> None:
     """JSON-RPC 2.0 and MCP's stdio transport; ours: garbage on stdin does not end it, and nothing is made of it."""
-    async with talking(tmp_path) as scene:
-        caller, before = scene.caller, scene.caller.memory_mb()
-        for name, garbage in GARBAGE.items():
-            await caller.line(garbage)
-            try:
-                await scene.lives()
-            except Exception as error:
-                raise AssertionError(f"the server did not live through {name}") from error
-        short = [line for line in GARBAGE.values() if len(line) < 1000]
-        for number in range(GARBAGE_LINES):
-            await caller.line(short[number % len(short)])
-            if number % 500 == 0:
-                await scene.lives()
-        await scene.lives()
-        assert scene.bodies == []
-        assert caller.memory_mb() - before < MEMORY_GROWTH_MB
-
-
-async def test_an_argument_given_twice_is_told_as_it_is_sent(tmp_path: Path) -> None:
-    """RFC 8259 leaves open which of two members counts; what the person is told has to be what the bank is."""
-    async with talking(tmp_path) as scene:
-        arguments = json.dumps(PAYMENT).removesuffix("}")
-        line = CALL % (77, f'{arguments}, "amount": 5, "creditor_name": "Another", "amount": 7}}')
-        await scene.caller.line(line)
-        result = (await scene.caller.answer_to(77))["result"]["structuredContent"]
-        told = [(result["amount"], result["creditor_name"])] if result["outcome"] != "refused" else []
-        assert [(body["amount"], body["creditor"]["name"]) for body in scene.sent] == told
+    caller, before = scene.caller, scene.caller.memory_mb()
+    for name, garbage in GARBAGE.items():
+        await caller.line(garbage)
+        try:
+            await scene.lives()
+        except Exception as error:
+            raise AssertionError(f"the server did not live through {name}") from error
+    short = [line for line in GARBAGE.values() if len(line) < 1000]
+    for number in range(GARBAGE_LINES):
+        await caller.line(short[number % len(short)])
+        if number % 500 == 0:
+            await scene.lives()
+    await scene.lives()
+    assert scene.bodies == []
+    assert caller.memory_mb() - before < MEMORY_GROWTH_MB
 
 
 PATH_TRICKS = [
@@ -263,7 +261,6 @@ PATH_TRICKS = [
     "\u202e..",
     "pay\u200b",
     "p\u0430y_1",
-    "\ud800",
     "",
     " ",
     "x" * 129,
@@ -271,42 +268,49 @@ PATH_TRICKS = [
 ]
 
 
-async def test_no_trick_in_a_payment_id_reaches_blikk(tmp_path: Path) -> None:
+async def test_no_trick_in_a_payment_id_reaches_blikk(scene: Scene) -> None:
     """OWASP, path traversal: an id is checked before it becomes part of a path; ours: nothing is sent."""
-    async with talking(tmp_path) as scene:
-        for trick in PATH_TRICKS:
-            for tool in ("get_payment_status", "await_payment"):
-                answer = await scene.caller.call(tool, {"payment_id": trick})
-                # A lone surrogate is no JSON text: the whole line is dropped or refused.
-                assert answer.get("error_code", "invalid_arguments") == "invalid_arguments", ascii(trick)[:40]
-            refused = await scene.caller.call("create_payment", {**PAYMENT, "confirmed_duplicate_of": trick or "/"})
-            assert refused.get("error_code", "invalid_arguments") == "invalid_arguments", ascii(trick)[:40]
-        assert scene.blikk.requests == []
-        await scene.caller.call("get_payment_status", {"payment_id": "..."})
-        assert [request.target for request in scene.blikk.requests] == ["/paymentchannel/payment/..."]
+    before = len(scene.blikk.requests)
+    for trick in PATH_TRICKS:
+        for tool in ("get_payment_status", "await_payment"):
+            refused = await scene.caller.call(tool, {"payment_id": trick})
+            assert refused["error_code"] == "invalid_arguments", ascii(trick)[:40]
+        refused = await scene.caller.call("create_payment", {**PAYMENT, "confirmed_duplicate_of": trick or "/"})
+        assert refused["error_code"] == "invalid_arguments", ascii(trick)[:40]
+    assert len(scene.blikk.requests) == before
+    await scene.caller.call("get_payment_status", {"payment_id": "..."})
+    assert [request.target for request in scene.blikk.requests[before:]] == ["/paymentchannel/payment/..."]
 
 
 UNSEEN = [
     *"\0\x07\x08\t\n\r\x1b\x7f\x85\x9b",
     *"\u00ad\u034f\u061c\u115f\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029",
     *"\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u3164\ufe0f\ufeff\uffa0\ufff9\uffff",
-    *"\U000e0041\U000e007f\U000e0100\U000f0000\U0001f3fb"[:4],
-    "\ud800",
+    *"\U000e0041\U000e007f\U000e0100\U000f0000",
     "<",
     ">",
 ]
 
 
-async def test_a_name_that_a_person_would_not_see_as_it_is_is_refused(tmp_path: Path) -> None:
+async def test_a_name_that_a_person_would_not_see_as_it_is_is_refused(scene: Scene) -> None:
     """Ours: no control, bidi, zero-width or otherwise invisible character in what a person reads; Unicode TR 36."""
-    async with talking(tmp_path) as scene:
-        for character in UNSEEN:
-            for name in ("creditor_name", "purpose"):
-                for text in (f"Jón{character}Jónsson", f"{character}Jón", f"Jón{character}"):
-                    answer = await scene.caller.call("create_payment", {**PAYMENT, name: text})
-                    assert answer.get("error_code", "invalid_arguments") == "invalid_arguments", ascii(character)
-        await scene.lives()
-        assert scene.bodies == []
+    for character in UNSEEN:
+        for name in ("creditor_name", "purpose"):
+            for text in (f"Jón{character}Jónsson", f"{character}Jón", f"Jón{character}"):
+                refused = await scene.caller.call("create_payment", {**PAYMENT, name: text})
+                assert refused["error_code"] == "invalid_arguments", ascii(character)
+    await scene.lives()
+    assert scene.bodies == []
+
+
+async def test_an_argument_given_twice_is_told_as_it_is_sent(scene: Scene) -> None:
+    """RFC 8259 leaves open which of two members counts; what the person is told has to be what the bank is."""
+    arguments = json.dumps(PAYMENT).removesuffix("}")
+    line = CALL % (77, f'{arguments}, "amount": 5, "creditor_name": "Another", "amount": 7}}')
+    await scene.caller.line(line)
+    result = (await scene.caller.answer_to(77))["result"]["structuredContent"]
+    told = [(result["amount"], result["creditor_name"])] if result["outcome"] != "refused" else []
+    assert [(body["amount"], body["creditor"]["name"]) for body in scene.sent] == told
 
 
 async def test_a_runaway_agent_is_stopped_after_ten_creates_in_a_minute(tmp_path: Path) -> None:
@@ -329,9 +333,7 @@ async def test_a_runaway_agent_is_stopped_after_ten_creates_in_a_minute(tmp_path
             request, message = caller.request("tools/call", {"name": "create_payment", "arguments": order(number)})
             wanted.add(request)
             await caller.say(message)
-        codes = Counter(
-            answer["result"]["structuredContent"]["error_code"] for answer in await said(caller, wanted)
-        )
+        codes = Counter(answer["result"]["structuredContent"]["error_code"] for answer in await said(caller, wanted))
         assert codes == {"": CREATES_PER_MINUTE - 1, "rate_limited": 3 * CREATES_PER_MINUTE}
         assert len(scene.bodies) == CREATES_PER_MINUTE
         assert (await caller.call("create_payment", order(0)))["replayed"] is True

@@ -33,6 +33,7 @@ from tests.security.canaries import (
 )
 from tests.security.echoing import CREATED, LOST, REFUSALS, EchoingBlikk, in_field
 from tests.server import canary
+from tests.server.running import connected
 
 SPEED = 40.0
 
@@ -44,7 +45,7 @@ ABOUT_PEOPLE = (
     f"{OTHER_BBAN[6:]}, {' '.join(re.findall('.{1,4}', CREDITOR_IBAN))} or {CREDITOR_IBAN} of {CREDITOR_NAME}"
 )
 
-MODERN_META = {
+MODERN_META: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
@@ -354,10 +355,8 @@ async def _commands(haul: Haul, place: Place, environ: Mapping[str, str], sandbo
     for arguments in [
         ("ledger", "list"),
         ("ledger", "list", "--json"),
-        ("ledger", "list", "--open"),
         ("ledger", "show", paid["idempotency_key"]),
         ("ledger", "show", unknown[0], "--json"),
-        ("ledger", "show", KEY),
         (*resolve, "--created", "pay_x"),
         (*resolve, "--not-created"),
         (*resolve, "--not-created"),
@@ -368,19 +367,19 @@ async def _commands(haul: Haul, place: Place, environ: Mapping[str, str], sandbo
     ]:
         await _command(haul, place, environ, arguments)
     await _control(sandbox, "faults", None)
-    for number, (more, arguments) in enumerate(
-        [
-            ({}, ("doctor",)),
-            ({}, ("ledger", "prune", "--older-than-days", "0")),
-            ({"BLIKK_API_KEY": KEY_OF_FILE}, ("doctor",)),
-            ({"BLIKK_BASE_URL": f"http://127.0.0.1:{free_port()}/{KEY.replace('=', '').replace('+', '')}"}, ("doctor",)),
-            ({"BLIKK_LEDGER": str(broken.ledger)}, ("doctor",)),
-            ({"BLIKK_LEDGER": str(broken.ledger)}, ("ledger", "verify")),
-            ({"BLIKK_LEDGER": str(broken.ledger)}, ("ledger", "export")),
-            ({"BLIKK_LEDGER": str(place.root / "cwd")}, ("ledger", "list")),
-        ],
-        start=1,
-    ):
+    others: list[tuple[dict[str, str], tuple[str, ...]]] = [
+        ({}, ("doctor",)),
+        ({}, ("ledger", "prune", "--older-than-days", "0")),
+        ({"BLIKK_API_KEY": KEY_OF_FILE}, ("doctor",)),
+        (
+            {"BLIKK_BASE_URL": f"http://127.0.0.1:{free_port()}/{KEY.replace('=', '').replace('+', '')}"},
+            ("doctor",),
+        ),
+        ({"BLIKK_LEDGER": str(broken.ledger)}, ("doctor",)),
+        ({"BLIKK_LEDGER": str(broken.ledger)}, ("ledger", "verify")),
+        ({"BLIKK_LEDGER": str(place.root / "cwd")}, ("ledger", "list")),
+    ]
+    for number, (more, arguments) in enumerate(others, start=1):
         await _command(haul, place, {**environ, **more}, arguments, f" ({number})")
     look_through(haul, "commands", place)
 
@@ -464,8 +463,10 @@ async def wrong_settings(root: Path, haul: Haul) -> None:
     cases["a bad key file"] = {**fine, "BLIKK_API_KEY_FILE": str(given / "bad key")}
     cases["a good key file"] = {**fine, "BLIKK_API_KEY_FILE": str(given / "key")}
     for name, case in cases.items():
-        for arguments in (("doctor",), ("ledger", "list")):
-            await _command(haul, place, place.environment(**case), arguments, f" with {name}")
+        await _command(haul, place, place.environment(**case), ("doctor",), f" with {name}")
+    for name in cases:
+        if "file" not in name:
+            await _command(haul, place, place.environment(**cases[name]), ("ledger", "list"), f" with {name}")
     look_through(haul, "wrong settings", place)
 
 
@@ -482,7 +483,7 @@ async def own_sandbox(root: Path, haul: Haul) -> None:
             await caller.ask("tools/list", {"_meta": MODERN_META})
         with tour.scene("a question in the modern era"):
             arguments = tour.next_payment(amount=5000)
-            call = {"name": "create_payment", "arguments": arguments, "_meta": MODERN_META}
+            call: dict[str, Any] = {"name": "create_payment", "arguments": arguments, "_meta": MODERN_META}
             asked = (await caller.ask("tools/call", call))["result"]
             answer = {"confirm": {"action": "accept", "content": {"confirm": True}}}
             again = {**call, "inputResponses": answer, "requestState": asked["requestState"]}
@@ -517,20 +518,32 @@ async def bystanders(root: Path, haul: Haul) -> None:
 # A short tour, for a server that was tampered with ------------------------------------------------------------------
 
 
-async def lost_payment(place: Place, haul: Haul, *texts: str) -> None:
-    """A payment for each text, as its payee and its purpose; and one whose answer is lost, under `order-lost`."""
+async def slips(place: Place, haul: Haul) -> None:
+    """What an agent or Blikk could get wrong: texts with the key, a kennitala as an id, a sentence as a link."""
     blikk = EchoingBlikk()
     async with loopback(blikk) as running:
         environ = place.environment(**settings(running.base_url))
         async with started(place, environ) as caller:
             tour = Tour("server", place, caller, haul)
-            with tour.scene("calls"):
+            with tour.scene("slips"):
                 await caller.initialize()
-                for text in texts:
-                    await tour.create(creditor_name=text, purpose=text)
-                blikk.line_up(LOST["redirect"], "x")
-                await tour.create(idempotency_key="order-lost")
+                await tour.create(creditor_name=KEY)
+                await tour.create(purpose=f"for {KEY[:20]}")
+                blikk.line_up(CREATED["redirectUrl"], f"sorry, {OTHER_BBAN} cannot be paid")
+                await tour.create()
+                await tour.read(APPROVER_SSN)
             await tour.end()
+
+
+async def lost_payment(place: Place) -> None:
+    """A payment whose answer is lost, under `order-lost`, in this place's ledger."""
+    blikk = EchoingBlikk()
+    async with AsyncExitStack() as stack:
+        base_url = (await stack.enter_async_context(loopback(blikk))).base_url
+        environ = {**settings(base_url), "BLIKK_LEDGER": str(place.ledger)}
+        client = await stack.enter_async_context(connected(environ))
+        blikk.line_up(LOST["redirect"], "x")
+        await client.call_tool("create_payment", payment(1, idempotency_key="order-lost"))
 
 
 async def short_tour(root: Path, haul: Haul, command: Sequence[str], *arguments: str) -> None:
@@ -553,4 +566,3 @@ async def short_tour(root: Path, haul: Haul, command: Sequence[str], *arguments:
                 await tour.read(created["payment_id"])
                 await tour.create(currency="EUR")
             await tour.end()
-

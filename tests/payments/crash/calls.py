@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-from tests.payments.crash.bank import SlowBank
-from tests.payments.ledger_factories import NOON, at, intent
 
 from blikk_payments.errors import PaymentsError
 from blikk_payments.models import PaymentIntent, Question
@@ -19,6 +17,8 @@ from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService, run_in_thread
 from blikk_payments.snapshot import Snapshot
 from blikk_payments.sqlite_ledger import SqliteLedger
+from tests.payments.crash.bank import SlowBank
+from tests.payments.ledger_factories import NOON, at, intent
 
 KEY, NEW_KEY, EARLIER_KEY = "purchase-1", "purchase-1-again", "earlier-purchase"
 ACCOUNT = "IS015926007654"
@@ -159,7 +159,7 @@ def next_life(world: World, folder: Folder) -> dict[str, Any]:
 
 
 def last_life(world: World, folder: Folder) -> dict[str, Any]:
-    """After another restart: the same again, then what an agent does who made up a new key, and what the ledger has in the end."""
+    """After another restart: the same again, a new key for the same payment, and what the ledger has in the end."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
         said = {

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ def in_child(work: Callable[[], dict[str, Any]], *besides: Path, kill_at: int = 
     Raises:
         AssertionError: the work itself failed.
     """
+    assert threading.active_count() == 1, "a process with threads cannot be forked safely"
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

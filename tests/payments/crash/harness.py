@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import ssl
 import sys
 import tempfile
 import urllib.request
@@ -34,7 +35,7 @@ MEMORY = Path("/dev/shm")
 class Plan:
     """What to do: one story, at which lines, and which share of them.
 
-    `every`: kill at each so-manieth line, and `new_to`, if given, names worlds: when first at a line that they never come to.
+    `every`: 3 kills at each third line; and where `new_to` names worlds, also when first at a line that they never come to.
     `crashed_at`: the lines of the first call after which the recovery is interrupted too; none: only the first call is.
     """
 
@@ -205,11 +206,16 @@ class Harness:
 
 def plan_from(text: str) -> Plan:
     """The plan that `asdict` and JSON made."""
-    given = json.loads(text)
-    world, *known = [
-        World(**{**one, "answers": tuple(one["answers"])}) for one in (given.pop("world"), *given.pop("new_to"))
-    ]
-    return Plan(**{**given, "crashed_at": tuple(given["crashed_at"])}, world=world, new_to=tuple(known))
+    given: dict[str, Any] = json.loads(text)
+    given["world"] = _world_from(given["world"])
+    given["new_to"] = tuple(_world_from(one) for one in given["new_to"])
+    given["crashed_at"] = tuple(given["crashed_at"])
+    return Plan(**given)
+
+
+def _world_from(given: dict[str, Any]) -> World:
+    given["answers"] = tuple(given["answers"])
+    return World(**given)
 
 
 def main() -> None:
@@ -229,7 +235,11 @@ def _read_certificates_once() -> None:
     import httpx
 
     context = httpx.create_ssl_context(trust_env=False)
-    httpx.create_ssl_context = lambda *_, **__: context
+
+    def read_already(*_: object, **__: object) -> ssl.SSLContext:
+        return context
+
+    httpx.create_ssl_context = read_already
 
 
 if __name__ == "__main__":

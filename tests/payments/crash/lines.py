@@ -24,7 +24,7 @@ class Lines:
     """Sees every line of the payment code, and of the files given besides, just before it is executed."""
 
     def __init__(self, *besides: Path, kill_at: int = 0) -> None:
-        """`kill_at`: the process dies before its so-manieth line, counted from 1; 0 for never."""
+        """`kill_at`: the number, from 1, of the line before which the process dies; 0 for never."""
         watched = [*SOURCE.rglob("*.py"), *besides]
         self._names = {str(path): str(path.relative_to(path.parents[1])) for path in watched}
         self._kill_at = kill_at

@@ -103,10 +103,10 @@ class Bank:
         """The payment with this id."""
         return next((post for post in self.posts if post.status and post.payment_id == payment_id), None)
 
-    def reserved_isk(self, at: datetime) -> int:
-        """What that day's requests may have cost."""
-        day = [post for post in self.posts if post.at.date() == at.date() and not post.free and not post.failed]
-        return sum(post.intent.amount_isk for post in day)
+    def reserved_isk(self, at: datetime, *, failed_too: bool = False) -> int:
+        """What that day's requests may have cost; `failed_too`: as it is for those who have not heard that they failed."""
+        day = [post for post in self.posts if post.at.date() == at.date() and not post.free]
+        return sum(post.intent.amount_isk for post in day if failed_too or not post.failed)
 
     def receive(self, order: PaymentOrder) -> Post:
         """Take a request, and say so if it should never have come."""
