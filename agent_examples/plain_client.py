@@ -15,7 +15,7 @@ import anyio
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
-SERVER = StdioServerParameters(command=sys.executable, args=["-m", "blikk_mcp.cli", "serve", "--sandbox"])
+SERVER = StdioServerParameters(command=sys.executable, args=["-P", "-m", "blikk_mcp.cli", "serve", "--sandbox"])
 
 ORDER: dict[str, Any] = {
     "amount": 1500,  # whole krónur

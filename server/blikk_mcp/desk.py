@@ -31,7 +31,8 @@ from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
 from blikk_tools.tool import Call, Tool, WaitLimits
 
-CALLS_AT_ONCE = 256
+CALLS_AT_ONCE = 1_200
+"""Calls under way in one process; a thousand payments can be waited for at once, and a flood costs some 20 MB."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Desk:
         """One call of a tool, from its arguments to its result, and its log line.
 
         Raises:
-            MCPError: there is no such tool.
+            MCPError: there is no such tool, or there are too many calls under way.
         """
         tool = self._tools.get(params.name)
         if tool is None:
@@ -85,7 +86,9 @@ class Desk:
         finally:
             self._under_way -= 1
 
-    async def _call(self, tool: Tool, ctx: Context, params: Any) -> Any:
+    async def _call(
+        self, tool: Tool, ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
         started = time.monotonic()
         call: Call | None = None
         try:
