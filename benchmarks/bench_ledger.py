@@ -95,7 +95,9 @@ class Listener:
     def _hear(self, statement: str) -> None:
         if statement.startswith("BEGIN"):
             self.transactions.append([])
-        self.transactions[-1].append(statement)
+        # The ledger reads its own key before its first transaction.
+        if self.transactions:
+            self.transactions[-1].append(statement)
 
     @property
     def writes(self) -> list[list[str]]:
@@ -110,7 +112,6 @@ def writes_of(folder: Path, creates: int) -> list[list[str]]:
     with SqliteLedger(folder / "heard.sqlite3") as ledger:
         ledger.check_writable()
     with mock.patch.object(sqlite_file, "connect", listener.connect), SqliteLedger(folder / "heard.sqlite3") as ledger:
-        # Nobody listens to the statements with which the file is opened and checked.
         anyio.run(seconds_to_create, ledger, 0, creates - 1)
     return listener.writes
 
