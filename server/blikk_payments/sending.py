@@ -14,7 +14,7 @@ from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 from blikk_payments.collaborators import Blocking, Channel
 from blikk_payments.errors import OutcomeUnknown, PaymentsError
-from blikk_payments.ledger import Ledger
+from blikk_payments.ledger import IllegalTransition, Ledger
 from blikk_payments.models import ClaimState, PaymentRecord
 
 SHUTDOWN_GRACE_SECONDS = 1.0
@@ -112,6 +112,12 @@ class Sender:
         """Write an outcome down. A ledger that fails now cannot unmake the outcome: it is told all the same."""
         try:
             kept = await self._run_blocking(write)
+        except IllegalTransition as error:
+            # The ledger knows better already: an operator was quicker than the answer, say.
+            if error.record.attempt == sending.record.attempt:
+                sending.record = error.record
+            else:
+                sending.kept = False
         except PaymentsError as error:
             logger.exception("an outcome could not be written down")
             sending.kept = False

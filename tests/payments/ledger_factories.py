@@ -20,7 +20,7 @@ from blikk_payments.sqlite_ledger import SqliteLedger
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 KEY, OTHER_KEY = "order-0001", "order-0002"
-SSN, ACCOUNT = "0101302989", "IS0159260076545"
+SSN, ACCOUNT = "0101302989", "IS015926007654"
 
 P = ParamSpec("P")
 R = TypeVar("R")
