@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# One more than the two cores of a small machine: many tests wait for a process or a page.
+WORKERS ?= 3
 BIN := $(VENV)/bin
 # Without compiled bytecode a start takes two to three times as long, and some shells switch it off.
 INSTALL := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile
@@ -13,7 +15,7 @@ demo: $(VENV)/.runtime ## the main job, played once against the embedded sandbox
 	@$(BIN)/blikk-mcp demo
 
 test: $(VENV)/.dev ## the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: lint types contracts generated audit ## all that CI runs after the tests
 
