@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-import anyio.to_thread
-
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 from blikk_payments.models import Question
 
@@ -37,8 +35,3 @@ class Blocking(Protocol):
     """Runs a blocking ledger call without blocking the event loop."""
 
     def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...
-
-
-async def run_in_thread(call: Callable[[], T]) -> T:
-    """Run a blocking ledger call in a worker thread; a cancelled caller still waits for it to end."""
-    return await anyio.to_thread.run_sync(call)

@@ -125,7 +125,8 @@ class Sender:
                 # The ledger does not believe the answer (its id belongs to another payment): nobody knows, then.
                 sending.record = replace(sending.record, state=ClaimState.UNKNOWN, payment_id="", status=None)
         else:
-            sending.record = replace(kept, bank_text=sending.record.bank_text)
+            said = sending.record.bank_text
+            sending.record = kept if kept.bank_text == said else replace(kept, bank_text=said)
 
 
 def with_answer(record: PaymentRecord, answer: ChannelPayment) -> PaymentRecord:

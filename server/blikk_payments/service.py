@@ -15,7 +15,7 @@ import anyio
 
 from blikk_payments.channel.errors import ReadFailed, ReadRefused
 from blikk_payments.channel.wire import NEEDS_PERSON, PaymentOrder
-from blikk_payments.collaborators import Asker, Blocking, Channel, run_in_thread
+from blikk_payments.collaborators import Asker, Blocking, Channel
 from blikk_payments.errors import (
     ConfirmationRequired,
     LedgerUnavailable,
@@ -25,6 +25,7 @@ from blikk_payments.errors import (
 )
 from blikk_payments.ladder import Ladder
 from blikk_payments.ledger import Claim, Ledger
+from blikk_payments.ledger_thread import LedgerThread
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
@@ -61,7 +62,7 @@ class PaymentService:
         debtor_bban: str = "",
         ladder: Ladder | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        run_blocking: Blocking = run_in_thread,
+        run_blocking: Blocking | None = None,
     ) -> None:
         self._channel = channel
         self._ledger = ledger
@@ -70,8 +71,11 @@ class PaymentService:
         self._debtor_bban = debtor_bban
         self._ladder = ladder or Ladder()
         self._now = now
-        self._run_blocking = run_blocking
         self._stack = AsyncExitStack()
+        if run_blocking is None:
+            run_blocking = thread = LedgerThread()
+            self._stack.callback(thread.close)
+        self._run_blocking = run_blocking
 
     async def __aenter__(self) -> PaymentService:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())

@@ -112,14 +112,12 @@ class Rows:
         first = utc_text(since)
         following = utc_text(since + timedelta(seconds=1))[:19]
         # The rows of days lie between those of seconds, and their `claims` is 0.
-        (whole,) = self.connection.execute(
-            "SELECT coalesce(sum(claims), 0) FROM tallies WHERE period >= ?", (following,)
+        (claims,) = self.connection.execute(
+            "SELECT (SELECT coalesce(sum(claims), 0) FROM tallies WHERE period >= ?) + (SELECT count(*) FROM payments "
+            "WHERE claimed_at > ? AND claimed_at < ? AND state != 'refused')",
+            (following, first, following),
         ).fetchone()
-        (single,) = self.connection.execute(
-            "SELECT count(*) FROM payments WHERE claimed_at > ? AND claimed_at < ? AND state != 'refused'",
-            (first, following),
-        ).fetchone()
-        return int(whole) + int(single)
+        return int(claims)
 
     def page(self, after: int) -> list[tuple[int, StoredPayment]]:
         """The next payments after a row number, in the order in which their keys were first claimed."""

@@ -161,17 +161,18 @@ def with_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) ->
         url, url_at = answer.redirect_url, now
     elif not answer.redirect_url and answer.status in NEEDS_PERSON:
         url, url_at = "", None
-    newer = replace(
-        record,
-        state=ClaimState.CREATED,
-        payment_id=answer.payment_id,
-        status=answer.status,
-        approval_url=url,
-        approval_url_at=url_at,
-        refusal_code="",
-        bank_text=answer.bank_text or record.bank_text,
-    )
-    return record if newer == record else replace(newer, updated_at=now)
+    news = {
+        "state": ClaimState.CREATED,
+        "payment_id": answer.payment_id,
+        "status": answer.status,
+        "approval_url": url,
+        "approval_url_at": url_at,
+        "refusal_code": "",
+        "bank_text": answer.bank_text or record.bank_text,
+    }
+    if all(getattr(record, name) == value for name, value in news.items()):
+        return record
+    return replace(record, updated_at=now, **news)
 
 
 def objection(record: PaymentRecord, target: ClaimState, attempt: int | None = None) -> IllegalTransition | None:

@@ -21,7 +21,7 @@ from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban,
 from blikk_payments.ledger import Claim
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
-from blikk_payments.service import Blocking, Channel, PaymentService, run_in_thread
+from blikk_payments.service import Blocking, Channel, PaymentService
 from blikk_payments.sqlite_ledger import SqliteLedger
 
 KENNITALA = "5510730339"
@@ -326,7 +326,7 @@ def service_over(
     channel: Channel, ledger: SqliteLedger, policy: Policy | None = None, *, real_time: bool = False, **options: Any
 ) -> PaymentService:
     """The one place where tests make a service. Under virtual time it reads once a second and uses no threads."""
-    run_blocking = cast("Blocking", run_in_thread if real_time else inline)
+    run_blocking = None if real_time else cast("Blocking", inline)
     given: dict[str, Any] = {
         "ladder": Pace(0.01 if real_time else 1.0),
         "now": (lambda: datetime.now(UTC)) if real_time else virtual_now,

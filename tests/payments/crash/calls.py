@@ -14,7 +14,7 @@ import anyio
 from blikk_payments.errors import PaymentsError
 from blikk_payments.models import PaymentIntent, Question
 from blikk_payments.policy import Policy
-from blikk_payments.service import Channel, PaymentService, run_in_thread
+from blikk_payments.service import Channel, PaymentService
 from blikk_payments.snapshot import Snapshot
 from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.crash.bank import SlowBank
@@ -120,7 +120,7 @@ def _run(world: World, folder: Folder, now: datetime, work: Callable[[PaymentSer
                 ledger=ledger,
                 policy=Policy(),
                 now=lambda: now,
-                run_blocking=run_in_thread if world.threads else _inline,
+                run_blocking=None if world.threads else _inline,
             )
             return await work(await stack.enter_async_context(service), channel)
 
