@@ -25,7 +25,7 @@ from blikk_payments.errors import PaymentsError
 from blikk_payments.service import PaymentService
 from blikk_tools.arguments import InvalidArguments
 from blikk_tools.catalog import catalog
-from blikk_tools.handed_links import HandedLinks
+from blikk_tools.handed_links import HandedLinks, ShownLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
@@ -64,6 +64,7 @@ class Desk:
             self._presentation = Presentation(environment="custom")
             self._waits = WaitLimits()
         self._handed = HandedLinks()
+        self._shown = ShownLinks()
         self.listed = types.ListToolsResult(tools=[_listed(tool) for tool in self._tools.values()])
 
     async def call(
@@ -135,6 +136,7 @@ class Desk:
             asker=asker_for(ctx, params, self._presentation),
             opener=opener_for(ctx, params),
             handed=self._handed,
+            shown=self._shown,
         )
 
     def _log(self, tool: Tool, started: float, **fields: object) -> None:

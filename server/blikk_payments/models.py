@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from blikk_payments.channel.wire import FAILED, TERMINAL, Status
+from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
 
 
 class ClaimState(StrEnum):
@@ -17,6 +17,10 @@ class ClaimState(StrEnum):
     CREATED = "created"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+
+
+LINK_MAY_HAVE_LAPSED_SECONDS = 900.0
+"""Far beyond the life of an approval link: 120 s, or 300 s with onboarding, at Blikk's sister API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,12 @@ class PaymentRecord:
     def final(self) -> bool:
         """Whether Blikk's status is terminal."""
         return self.status in TERMINAL
+
+    def link_may_have_lapsed(self, now: datetime) -> bool:
+        """Whether a person has had this link for far longer than such links live."""
+        if self.status not in NEEDS_PERSON or self.approval_url_at is None:
+            return False
+        return (now - self.approval_url_at).total_seconds() >= LINK_MAY_HAVE_LAPSED_SECONDS
 
     @property
     def failed(self) -> bool:

@@ -142,6 +142,10 @@ class PaymentService:
             raise PaymentNotFound("this ledger has no payment under this key")
         return await self._brought_up_to_date(record)
 
+    def now(self) -> datetime:
+        """The time by the clock that the ledger's times come from."""
+        return self._now()
+
     async def wait(
         self,
         payment_id: str,

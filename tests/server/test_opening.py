@@ -104,10 +104,12 @@ async def test_a_newer_link_is_handed_over_anew(environ: dict[str, str], sandbox
     """A public integrator: after onboarding there is another link; ours: asked once a link."""
     control(sandbox, "lives", {"life": "onboarding"})
     opened: list[str] = []
+    replacing: list[bool] = []
 
     async def person(context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
         assert isinstance(params, types.ElicitRequestURLParams)
         opened.append(params.url)
+        replacing.append("takes the place of the one you were given before" in params.message)
         await approve(params.url, decision="complete" if len(opened) == 1 else "approve")
         return types.ElicitResult(action="accept")
 
@@ -116,6 +118,7 @@ async def test_a_newer_link_is_handed_over_anew(environ: dict[str, str], sandbox
         ended = await call(client, "await_payment", {"payment_id": created["payment_id"], "wait_seconds": 10})
     assert ended["outcome"] == "paid"
     assert len(set(opened)) == len(opened) == 2
+    assert replacing == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from blikk_payments.errors import PaymentsError
 from blikk_tools.catalog import catalog
+from blikk_tools.handed_links import ShownLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, output_schema
@@ -42,6 +43,7 @@ class Desk:
     house: House
     presentation: Presentation
     ledger_path: Path
+    shown: ShownLinks = field(default_factory=ShownLinks)
     progress: list[tuple[float, float, str]] = field(default_factory=list[tuple[float, float, str]])
 
     async def call(self, tool: str, raw: Mapping[str, Any] | None) -> Result:
@@ -50,7 +52,7 @@ class Desk:
         async def report(done_seconds: float, of_seconds: float, message: str) -> None:
             self.progress.append((done_seconds, of_seconds, message))
 
-        call = Call(self.house.service, self.presentation, report, WaitLimits())
+        call = Call(self.house.service, self.presentation, report, WaitLimits(), shown=self.shown)
         try:
             return in_shape(await TOOLS[tool].run(call, raw))
         except PaymentsError as error:

@@ -21,7 +21,7 @@ from blikk_tools.arguments import Arguments, checked, input_schema
 from blikk_tools.get_payment_status import checked_payment_id
 from blikk_tools.handed_links import Answer, HandedLink, Opener
 from blikk_tools.instructions import Shown
-from blikk_tools.result import Result, of_snapshot, output_schema, shown_link
+from blikk_tools.result import Result, output_schema, result_of, shown_link
 from blikk_tools.tool import Annotations, Call, Tool
 
 DESCRIPTION = (
@@ -59,7 +59,7 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
     while call.opener is not None and not note and (link := waiting.link_to_hand_over(snapshot)):
         snapshot, note = await waiting.hand_over(call.opener, link, snapshot)
     await waiting.finish(snapshot)
-    return of_snapshot(snapshot, call.presentation, note=note)
+    return result_of(call, snapshot, note=note)
 
 
 class _Waiting:
@@ -98,7 +98,8 @@ class _Waiting:
 
     async def hand_over(self, opener: Opener, link: Link, snapshot: Snapshot) -> tuple[Snapshot, str]:
         """Ask the client to open the link, and wait beside it; what stands after that, and a warning's code."""
-        message = self._call.presentation.hand_over(Shown.of_record(snapshot.record), link)
+        replaces = self._call.shown.show(self._payment_id, link)
+        message = self._call.presentation.hand_over(Shown.of_record(snapshot.record), link, replaces=replaces)
         handed = HandedLink(uuid.uuid4().hex, link.url, "unasked")
         answer: Answer = "unasked"
         failure: Exception | None = None

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from blikk_payments.channel.client import is_payment_id
 from blikk_tools.arguments import IDEMPOTENCY_KEY, Arguments, checked, input_schema
-from blikk_tools.result import Result, of_snapshot, output_schema
+from blikk_tools.result import Result, output_schema, result_of
 from blikk_tools.tool import Annotations, Call, Tool
 
 DESCRIPTION = "Look up a payment by payment_id or by the idempotency_key it was created with. Changes nothing."
@@ -60,7 +60,7 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
     arguments = checked(GetPaymentStatusArguments, raw)
     call.payment_id, call.idempotency_key = arguments.payment_id, arguments.idempotency_key
     snapshot = await call.service.status(payment_id=arguments.payment_id, idempotency_key=arguments.idempotency_key)
-    return of_snapshot(snapshot, call.presentation)
+    return result_of(call, snapshot)
 
 
 TOOL = Tool(

@@ -1,15 +1,17 @@
-"""Approval links that a client was asked to open itself: which, and what the person said."""
+"""Approval links that a person was given: in a result, or by a client that was asked to open them itself."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from blikk_payments.channel.links import Link
 
 LINKS_AT_MOST = 1000
-"""Payments whose last handed-over link is remembered; for the oldest beyond that the person may be asked again."""
+"""Payments whose last link is remembered; for the oldest beyond that the person may be asked again."""
+
+Kept = TypeVar("Kept")
 
 Answer = Literal["accept", "decline", "cancel", "unasked"]
 
@@ -48,7 +50,28 @@ class HandedLinks:
 
     def remember(self, payment_id: str, handed: HandedLink) -> None:
         """Keep it, and forget the oldest if there are too many."""
-        self._links[payment_id] = handed
-        self._links.move_to_end(payment_id)
-        while len(self._links) > LINKS_AT_MOST:
-            self._links.popitem(last=False)
+        _keep(self._links, payment_id, handed)
+
+
+class ShownLinks:
+    """By payment id, the last link that a person was given, and whether there was another one before it."""
+
+    def __init__(self) -> None:
+        self._links: OrderedDict[str, tuple[str, bool]] = OrderedDict()
+
+    def show(self, payment_id: str, link: Link | None) -> bool:
+        """Remember that this link is given to the person now; whether it takes the place of an earlier one."""
+        if link is None:
+            return False
+        url, replaces = self._links.get(payment_id, (link.url, False))
+        replaces = replaces or url != link.url
+        _keep(self._links, payment_id, (link.url, replaces))
+        return replaces
+
+
+def _keep(links: OrderedDict[str, Kept], payment_id: str, kept: Kept) -> None:
+    """Keep it as the newest, and forget the oldest if there are too many."""
+    links[payment_id] = kept
+    links.move_to_end(payment_id)
+    while len(links) > LINKS_AT_MOST:
+        links.popitem(last=False)

@@ -151,8 +151,13 @@ class Presentation:
             step = "outcome_unknown"
         return NEXT_STEPS[step]
 
-    def human_instruction(self, outcome: Outcome, action: HumanAction, shown: Shown, link: Link | None) -> str:
-        """What to tell the person, word for word; `""` where there is nothing a person has to know or do."""
+    def human_instruction(
+        self, outcome: Outcome, action: HumanAction, shown: Shown, link: Link | None, *, replaces: bool, lapsed: bool
+    ) -> str:
+        """What to tell the person, word for word; `""` where there is nothing a person has to know or do.
+
+        `replaces`: the person was given another link before. `lapsed`: they have had this one for long.
+        """
         words = PERSON[self.language]
         what = self._payment(shown)
         if outcome == "unknown":
@@ -169,6 +174,8 @@ class Presentation:
         else:
             template = words["onboarding" if action == "onboarding" else "open_link"]
             parts.append(template.format(payment=what, host=link.host, url=link.url))
+            parts += [words["replaces"]] if replaces else []
+            parts += [words["lapsed"]] if lapsed else []
         return " ".join(parts)
 
     def question(self, question: Question) -> str:
@@ -183,11 +190,13 @@ class Presentation:
         parts.append(words["ask_end"])
         return " ".join(parts)
 
-    def hand_over(self, shown: Shown, link: Link) -> str:
-        """What a client shows beside a link that it opens itself."""
-        real = PERSON[self.language]["real" if self.environment == "production" else "test"]
-        words = PERSON[self.language]["hand_over"].format(payment=self._payment(shown), host=link.host)
-        return f"{real.format(environment=self._environment())} {words}"
+    def hand_over(self, shown: Shown, link: Link, *, replaces: bool) -> str:
+        """What a client shows beside a link that it opens itself; `replaces`: the person was given another one before."""
+        words = PERSON[self.language]
+        parts = [words["real" if self.environment == "production" else "test"].format(environment=self._environment())]
+        parts.append(words["hand_over"].format(payment=self._payment(shown), host=link.host))
+        parts += [words["replaces"]] if replaces else []
+        return " ".join(parts)
 
     def tick_box(self) -> str:
         """The label of the box that a person ticks to confirm."""

@@ -11,6 +11,10 @@ WARNINGS: dict[str, str] = {
     "foreign_iban": "This is not an Icelandic account: it is not known whether Blikk accepts it.",
     "kennitala_doubtful": "creditor_ssn does not look like an ordinary kennitala: check it with the person.",
     "link_withheld": "Blikk's approval link did not pass the safety rules and is not shown.",
+    "lapsed": (
+        "The approval has been pending for far longer than such links live: the link may have lapsed. If it has, wait until "
+        "Blikk ends the payment; do not create it again before it is final."
+    ),
     "punycode": "The link's host is written in punycode (xn--): the person must check it with care.",
     "declined": "The person declined to open the link. Nothing is paid; ask them what they want.",
     "cancelled": "The person closed the request to open the link without an answer. Nothing is paid.",
@@ -43,6 +47,8 @@ PERSON: dict[Language, dict[str, str]] = {
             "approve only if you want this payment. Nothing is paid until you approve. If the app shows nothing, look "
             "in Blikk's merchant portal. Afterwards, say here that you are done."
         ),
+        "replaces": "This link takes the place of the one you were given before: use only this one.",
+        "lapsed": "It has been waiting for a long time, so the link may no longer work. If so, say that here.",
         "paid": "Paid: {payment}.",
         "failed": "Not paid: {payment}. The payment ended without money being moved.",
         "unknown": (
@@ -84,6 +90,8 @@ PERSON: dict[Language, dict[str, str]] = {
             "sömu og samþykktu aðeins ef þú vilt þessa greiðslu. Ekkert er greitt fyrr en þú samþykkir. Ef ekkert birtist "
             "í appinu skaltu líta í söluaðilagátt Blikk. Láttu vita hér þegar þú hefur lokið þessu."
         ),
+        "replaces": "Þessi hlekkur kemur í stað þess sem þú fékkst áður: notaðu aðeins þennan.",
+        "lapsed": "Beðið hefur verið lengi og því er óvíst að hlekkurinn virki enn. Ef svo er ekki skaltu láta vita hér.",
         "paid": "Greitt: {payment}.",
         "failed": "Ógreitt: {payment}. Greiðslunni lauk án þess að peningar færðust.",
         "unknown": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +12,9 @@ from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, Status
 from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.instructions import Presentation, Shown
+
+if TYPE_CHECKING:
+    from blikk_tools.tool import Call
 
 
 class Outcome(StrEnum):
@@ -97,15 +100,29 @@ def outcome_of(record: PaymentRecord) -> Outcome:
     return Outcome.NEEDS_HUMAN if record.status in NEEDS_PERSON else Outcome.PENDING
 
 
-def of_snapshot(snapshot: Snapshot, presentation: Presentation, *, note: str = "") -> Result:
-    """A payment as it stands, in the words for model and person; `note` is the code of one more warning."""
+def result_of(call: Call, snapshot: Snapshot, *, note: str = "") -> Result:
+    """What a call is answered with: the payment as it stands. `note` is the code of one more warning."""
+    record = snapshot.record
+    lapsed = record.link_may_have_lapsed(call.service.now())
+    _, link, _ = _hand_over(snapshot, outcome_of(record), call.presentation)
+    replaces = call.shown.show(record.payment_id, link)
+    return of_snapshot(snapshot, call.presentation, note=note, replaces=replaces, lapsed=lapsed)
+
+
+def of_snapshot(
+    snapshot: Snapshot, presentation: Presentation, *, note: str = "", replaces: bool = False, lapsed: bool = False
+) -> Result:
+    """A payment as it stands, in the words for model and person; `note` is the code of one more warning.
+
+    `replaces` and `lapsed` are what the person has to know of the link, if one is shown.
+    """
     record, error = snapshot.record, snapshot.error
     outcome = outcome_of(record)
     action, link, link_warning = _hand_over(snapshot, outcome, presentation)
     shown = Shown.of_record(record)
     warnings = [presentation.warning(code) for code in record.warnings]
     warnings += [link_warning] if link_warning else []
-    codes = [note, "" if snapshot.kept else "not_kept"]
+    codes = [note, "lapsed" if lapsed and link else "", "" if snapshot.kept else "not_kept"]
     warnings += [presentation.warning(code) for code in codes if code]
     error_code = error.code if error else ""
     return Result(
@@ -118,7 +135,9 @@ def of_snapshot(snapshot: Snapshot, presentation: Presentation, *, note: str = "
         creditor_name=record.creditor_name,
         creditor_account=record.masked_account,
         human_action=action,
-        human_instruction=presentation.human_instruction(outcome, action, shown, link),
+        human_instruction=presentation.human_instruction(
+            outcome, action, shown, link, replaces=replaces, lapsed=lapsed
+        ),
         approval_url=link.url if link else "",
         approval_host=link.host if link else "",
         next_step=presentation.next_step(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from blikk_payments.collaborators import Asker
 from blikk_payments.models import PaymentIntent
 from blikk_payments.service import PaymentService
-from blikk_tools.handed_links import HandedLinks, Opener
+from blikk_tools.handed_links import HandedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Call:
     asker: Asker | None = None
     opener: Opener | None = None
     handed: HandedLinks = field(default_factory=HandedLinks)
+    shown: ShownLinks = field(default_factory=ShownLinks)
     intent: PaymentIntent | None = None
     payment_id: str = ""
     idempotency_key: str = ""

@@ -1,0 +1,104 @@
+"""What a person is told of a link beyond the link: that it takes another one's place, and that it may have lapsed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from blikk_payments.channel.links import Link
+from blikk_payments.channel.wire import Status
+from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS
+from blikk_tools.handed_links import LINKS_AT_MOST, ShownLinks
+from blikk_tools.instructions import Presentation, Shown
+from blikk_tools.phrases import PERSON, WARNINGS, Language
+from tests.payments.doubles import LINK, NEWER_LINK, answer, virtual_time
+from tests.tools.calls import Desk, arguments, desk
+from tests.tools.test_results import LANGUAGES
+
+BY_ID = {"payment_id": "pay-1"}
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    """A quarter of an hour takes no time."""
+    return virtual_time()
+
+
+async def told(at: Desk, tool: str = "get_payment_status") -> tuple[bool, bool]:
+    """Whether the person is told that the link replaces another one, and that it may have lapsed."""
+    result = await at.call(tool, arguments() if tool == "create_payment" else BY_ID)
+    words = PERSON[at.presentation.language]
+    lapsed = words["lapsed"] in result.human_instruction
+    assert lapsed == (WARNINGS["lapsed"] in result.warnings)
+    return words["replaces"] in result.human_instruction, lapsed
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("tool", ["create_payment", "get_payment_status", "await_payment"])
+async def test_a_newer_link_says_that_it_replaces_the_older_one(tmp_path: Path, tool: str, language: Language) -> None:
+    """A person with two links opens the wrong one."""
+    async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK), presentation=Presentation(language=language)) as at:
+        assert await told(at, "create_payment") == (False, False)
+        assert await told(at, tool) == (False, False)
+        at.house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK)
+        assert await told(at, tool) == (True, False)
+        # Who missed the first telling needs it too.
+        assert await told(at) == (True, False)
+
+
+@pytest.mark.anyio
+async def test_a_link_that_nobody_was_given_is_not_replaced(tmp_path: Path) -> None:
+    """A draft can carry a link that is another one once a person has to act."""
+    async with desk(tmp_path, answer(Status.DRAFT, LINK)) as at:
+        at.house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK)
+        assert await told(at, "create_payment") == (False, False)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_link_that_has_been_pending_for_long_may_have_lapsed(tmp_path: Path, language: Language) -> None:
+    """Links live for minutes; a lapsed one shows at Blikk as an error, some time."""
+    async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK), presentation=Presentation(language=language)) as at:
+        await told(at, "create_payment")
+        await anyio.sleep(LINK_MAY_HAVE_LAPSED_SECONDS - 10)
+        assert await told(at) == (False, False)
+        await anyio.sleep(10)
+        assert await told(at) == (False, True)
+        # A newer one is new.
+        at.house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK)
+        assert await told(at) == (True, False)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("status", "url"), [(Status.SCA_REQUIRED, ""), (Status.SCA_COMPLETE, LINK), (Status.SUCCESS, LINK)]
+)
+async def test_only_a_link_that_is_shown_can_lapse(tmp_path: Path, status: Status, url: str) -> None:
+    """The bank's app has no link; and who has approved needs none any more."""
+    async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as at:
+        await told(at, "create_payment")
+        await anyio.sleep(LINK_MAY_HAVE_LAPSED_SECONDS * 2)
+        at.house.channel.tell("pay-1", status, url)
+        assert await told(at) == (False, False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_client_that_opens_the_link_itself_says_so_too(language: Language) -> None:
+    """The words beside the link are all that a person sees there."""
+    presentation, link = Presentation(language=language), Link(LINK, "bank.example", punycode=False)
+    shown = Shown(1_000, "Kaffihúsið ehf.", "IS•• 0159 ••••")
+    first, second = (presentation.hand_over(shown, link, replaces=replaces) for replaces in (False, True))
+    assert second == f"{first} {PERSON[language]['replaces']}"
+
+
+def test_the_oldest_links_are_forgotten() -> None:
+    """Memory stays bounded."""
+    shown = ShownLinks()
+    links = [Link(url, "bank.example", punycode=False) for url in (LINK, NEWER_LINK)]
+    for number in range(LINKS_AT_MOST + 1):
+        assert not shown.show(f"pay-{number}", links[0])
+    assert not shown.show("pay-0", links[1])
+    assert shown.show(f"pay-{LINKS_AT_MOST}", links[1])
