@@ -23,7 +23,9 @@ BANK = "https://sca.bank.example/approve?id=1"
         "https://bank.example#x",
         "https://a-b.c--d.example/",
         "https://1.2.3.example/",
+        "https://sca.localhost.example/",
         "https://" + "a" * 63 + ".example/",
+        "https://" + "a." * 123 + "example/",
     ],
 )
 def test_a_full_https_link_passes_unchanged(url: str) -> None:
@@ -69,6 +71,7 @@ def test_punycode_is_told() -> None:
         "https://bank/",
         "https://localhost/",
         "https://bank.localhost/",
+        "https://sca.bank.localhost/",
         "https://bank.example./",
         "https://.bank.example/",
         "https://bank..example/",
@@ -77,6 +80,7 @@ def test_punycode_is_told() -> None:
         "https://ba_nk.example/",
         "https://ba%6ek.example/",
         "https://" + "a" * 64 + ".example/",
+        "https://" + "a." * 122 + "aa.example/",
         "https://" + "a." * 127 + "example/",
         "https://bánk.example/",
         "https://bank\u3002example/",
@@ -123,6 +127,25 @@ def test_anything_else_is_refused_without_repeating_it(url: str) -> None:
     assert [part for part in ("bank", "evil", "7f") if part in caught.value.reason] == []
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://bank.example/".ljust(2049, "a"), "the link is too long"),
+        ("http://bank.example/", "the link is not a plain https address"),
+        ("https://bank.example:8443/", "the link names another port than 443"),
+        ("https://bank/", "the link's host is not a full DNS name"),
+        ("https://bank.1/", "the link's host is an IP address"),
+        ("https://other.example/", "the link's host is not one of the allowed hosts"),
+    ],
+    ids=["length", "grammar", "port", "name", "address", "list"],
+)
+def test_a_refusal_says_which_rule_it_was(url: str, reason: str) -> None:
+    """Ours: the reason is all that anybody learns of a link that is not shown."""
+    with pytest.raises(LinkRefused) as caught:
+        check_link(url, allowed_hosts=("bank.example",))
+    assert (caught.value.reason, str(caught.value)) == (reason, reason)
+
+
 def test_a_link_has_at_most_2048_characters() -> None:
     """Ours: the bound of the link rules."""
     longest = "https://bank.example/".ljust(2048, "a")
@@ -153,6 +176,7 @@ def test_what_only_looks_like_an_allowed_host_is_refused(host: str) -> None:
         ("http://127.0.0.1:8123/bank/1", "127.0.0.1"),
         ("http://localhost/bank", "localhost"),
         ("http://LOCALHOST:65535", "localhost"),
+        ("http://localhost:1/", "localhost"),
         ("http://[::1]:9/x?y#z", "[::1]"),
     ],
 )
@@ -169,6 +193,7 @@ def test_the_sandbox_on_this_machine_may_use_plain_http(url: str, host: str) -> 
         "http://127.0.0.1.evil.example/",
         "http://127.0.0.1@evil.example/",
         "http://localhost:80@evil.example/",
+        "http://localhost:65536/",
         "http://localhost:99999/",
         "http://localhost:0/",
         "http://localhost:/",
@@ -190,6 +215,7 @@ def test_the_sandbox_exception_is_for_this_machine_only(url: str) -> None:
     [
         ("http://127.0.0.1:8080/paymentchannel", True),
         ("http://localhost", True),
+        ("HTTP://LOCALHOST/x", True),
         ("https://[::1]/x", True),
         ("https://api.blikk.tech/paymentchannel", False),
         ("http://127.0.0.1.evil.example/", False),

@@ -337,6 +337,67 @@ def test_an_equal_payment_that_is_being_sent_holds_up_and_has_no_id_to_confirm(c
     assert caught.value.confirmable is False
 
 
+@pytest.mark.parametrize(
+    ("policy", "facts", "can_ask", "message"),
+    [
+        (
+            Policy(allowed_creditors=(AllowedCreditor(kennitala=OTHER_KENNITALA),)),
+            Facts(),
+            False,
+            "this creditor is not on the operator's list (BLIKK_ALLOWED_CREDITORS)",
+        ),
+        (Policy(max_amount_isk=999), Facts(), False, "one payment may be 999 ISK at most (BLIKK_MAX_AMOUNT_ISK)"),
+        (
+            Policy(daily_limit_isk=1_500),
+            Facts(reserved_today_isk=600),
+            False,
+            "the day's limit is 1500 ISK and 900 ISK of it are left (BLIKK_DAILY_LIMIT_ISK)",
+        ),
+        (
+            Policy(creates_per_minute=3),
+            Facts(claims_last_minute=3),
+            False,
+            "3 new payments a minute at most (BLIKK_CREATES_PER_MINUTE)",
+        ),
+        (
+            Policy(ask_above_isk=500),
+            Facts(),
+            False,
+            "payments above 500 ISK need a person's yes, and this client cannot ask one",
+        ),
+        (Policy(ask_above_isk=500), Facts(), True, "a person has to confirm this payment first"),
+        (
+            Policy(),
+            equals(EARLIER),
+            False,
+            "an equal payment (same account, same amount) was made under another key",
+        ),
+        (
+            Policy(),
+            equals(UNKNOWN),
+            False,
+            "an equal payment (same account, same amount) was sent under another key and it is not known whether it"
+            " was paid: a person has to look in Blikk's portal and the operator to resolve it; nobody can confirm it"
+            " away",
+        ),
+        (
+            Policy(),
+            equals(SENDING),
+            False,
+            "an equal payment (same account, same amount) is being sent under another key right now",
+        ),
+    ],
+    ids=["creditor", "amount", "day", "minute", "cannot ask", "can ask", "duplicate", "unknown", "sending"],
+)
+def test_a_refusal_says_what_stands_in_the_way_and_which_setting_it_is(
+    policy: Policy, facts: Facts, can_ask: bool, message: str
+) -> None:
+    """An agent passes it on to a person, who has nothing else to go by; ours."""
+    with pytest.raises(PaymentsError) as caught:
+        policy.check(an_intent(), facts, can_ask=can_ask, confirmed=None)
+    assert (caught.value.message, str(caught.value)) == (message, message)
+
+
 def test_a_refusal_says_the_rule_and_nothing_of_creditor_or_account() -> None:
     """The text of an error never holds a kennitala, an account or a name."""
     intent = an_intent(amount_isk=4_321)

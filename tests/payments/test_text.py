@@ -33,22 +33,27 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
         ("a\r\n\tb\u2028c   d", "a b c d"),
         ("\x1b[31mred\x1b[0m", "red"),
         ("\x1b]8;;https://evil.example\x07click\x1b]8;;\x07", "click"),
+        ("\x1bPdcs\x1b\\\x1bXsos\x1b\\\x1b^pm\x07\x1b_apc\x1b\\plain", "plain"),
         ("\x9b31mred", "red"),
         ("a\u202eb\u200bc\ufeffd\u00ade", "abcde"),
         ("hid\U000e0041\U000e0042den", "hidden"),
-        ("a\ufe0fb\U000e0100c", "abc"),
+        ("a\ufe00b\ufe0fc\U000e0100d\U000e01efe\u180bf\u180fg", "abcdefg"),
+        ("\u180a\u1810\ufe10", "\u180a\u1810,"),
         ("a\ud800b\ue000c\x00d", "abcd"),
         ("ｆｕｌｌ ｗｉｄｔｈ", "full width"),
         ("<b>bold</b> <script src=x>", "bold"),
         ("＜b＞bold", "bold"),
         ("&lt;b&gt; &#60; &amp;lt;", "b lt;"),
+        ("&LT;b&GT;", "b"),
         ("![x](y) [click](/pay) `code` ```", "! x (y) click (/pay) code"),
         ("see https://evil.example/x now", "see (link) now"),
         ("see HTTPS:evil now", "see (link) now"),
         ("see www.evil.example now", "see (link) now"),
+        ("see WWW.1 now", "see (link) now"),
         ("see evil.example/pay now", "see (link) now"),
         ("see //evil now", "see (link) now"),
         ("javascript: alert", "(link) alert"),
+        ("JavaScript: alert", "(link) alert"),
         ("blikkapp:pay?now", "(link)"),
         ("h\u200bttps://evil.example", "(link)"),
         ("mail me@evil.example", "mail (link)"),
@@ -58,6 +63,7 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
         ("IS14 0159 2600 7654 5510 7303 39", "••••"),
         ("IBAN IS140159260076545510730339", "IBAN ••••"),
         ("GB29NWBK60161331926819 and GB29 NWBK 6016 1331 9268 19", "•••• and ••••"),
+        ("gb29nwbk60161331926819", "••••"),
         ("٠١٠١٣٠٢٩٨٩", "••••"),
         ("0101\u200b302989", "••••"),
         ("０１０１３０２９８９", "••••"),
@@ -79,6 +85,23 @@ def test_a_number_is_not_shown_in_part_because_the_text_was_cut() -> None:
     """Ours: the cut of a long text must not take a kennitala below the length of the mask."""
     for length in range(1985, 2001):
         assert re.search(r"\d", clean_text("\u200b" * length + "0101302989")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [("12345".rjust(2000, "\u200b"), "12345"), ("XY".rjust(2001, "\u200b"), "X")],
+    ids=["2000 characters", "2001 characters"],
+)
+def test_a_text_is_looked_at_as_far_as_its_2000th_character(text: str, cleaned: str) -> None:
+    """Ours: what fits is not cut, and only the digits at a cut are dropped with it."""
+    assert clean_text(text) == cleaned
+
+
+def test_a_text_that_does_not_settle_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: what cleaning cannot finish is not half cleaned text."""
+    monkeypatch.setattr("blikk_payments.channel.text._MAX_PASSES", 1)
+    assert clean_text("plain") == "plain"
+    assert clean_text("<b>bold") == ""
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,14 @@ def test_a_secret_inside_a_larger_base64_blob_is_redacted(before: int, secret: s
     check_clean(secret, Redactor([secret]).text(f"Authorization: Basic {found}"))
 
 
+@pytest.mark.parametrize(("before", "start", "end"), [(0, 0, 51), (1, 2, 52), (2, 4, 54), (3, 5, 56), (4, 7, 57)])
+def test_of_a_base32_blob_all_goes_that_the_secret_alone_determines(before: int, start: int, end: int) -> None:
+    """Base32 writes five bits a character, so 32 characters of a key start at any of five alignments."""
+    blob = encodings.base64.b32encode(b"u" * before + PLAIN_SECRET.encode()).decode()
+
+    check_text(Redactor([PLAIN_SECRET]).text(blob), f"{blob[:start]}[redacted]{blob[end:]}")
+
+
 def test_escapes_may_be_mixed_within_one_secret() -> None:
     """Encoders escape the characters they please: .NET writes `+` as `\\u002B`, PHP `/` as `\\/`."""
     ways: list[Callable[[str], str]] = [
@@ -184,6 +192,63 @@ def test_escapes_may_be_mixed_within_one_secret() -> None:
         check_text(redactor.text(f"<{mixed}>"), "<[redacted]>")
 
 
+def test_hex_bytes_with_separators_wrapped_inside_json_are_redacted() -> None:
+    """A dump of four bytes a line, quoted in an answer: no line alone is long enough to be recognised."""
+    data = PLAIN_SECRET.encode()
+    dump = r"\n".join(data[at : at + 4].hex(":") for at in range(0, len(data), 4))
+
+    check_text(Redactor([PLAIN_SECRET]).text(f"({dump})"), "([redacted])")
+
+
+def test_half_a_character_hides_nothing_and_breaks_nothing() -> None:
+    """An environment variable that is not UTF-8 arrives as lone surrogates, and so does broken JSON."""
+    secret = "lykill-\udce1-0123456"
+
+    check_text(Redactor([secret]).text(f"\ud800<{secret}>"), "\ud800<[redacted]>")
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        (r"ab\Ncd\Tef\Rgh\Nij", r"ab\\ncd\\tef\\rgh\\nij"),
+        (r"ab\Ncd\Tef\Rgh\Nij", r"jin\\hgr\\fet\\dcn\\ba"),
+        (r"ab\ncd\tef\rgh\nij", "ab%5Cncd%5Ctef%5Crgh%5Cnij"),
+    ],
+    ids=["in lower case", "in lower case, reversed", "with the backslash encoded"],
+)
+def test_what_looks_like_an_escape_in_a_secret_hides_nothing(secret: str, text: str) -> None:
+    """`\\N` is two characters until somebody writes it in lower case."""
+    check_text(Redactor([secret]).text(f"<{text}>"), "<[redacted]>")
+
+
+@pytest.mark.parametrize("space", ["%20", "%0D%0A", "%7F", "&#32;", "&Tab;", r"\u0020", r"\x20", r"\t"])
+def test_an_escaped_space_or_control_character_hides_nothing(space: str) -> None:
+    """A wrapped key is escaped together with its wrapping."""
+    wrapped = space.join(PLAIN_SECRET[at : at + 3] for at in range(0, len(PLAIN_SECRET), 3))
+
+    check_text(Redactor([PLAIN_SECRET]).text(f"({wrapped})"), "([redacted])")
+
+
+@pytest.mark.parametrize("entity", ["&nosuch;", "&NotEqualTilde;"])
+def test_an_entity_that_is_no_one_character_stays_and_hides_nothing(entity: str) -> None:
+    """Not all that looks like an entity is one, and some stand for two characters."""
+    redactor = Redactor([PLAIN_SECRET])
+
+    for name in ("plain", "html, decimal"):
+        encoding = canary.encodings_of(PLAIN_SECRET)[name]
+        check_text(redactor.text(f"{entity}{encoding}{entity}"), f"{entity}[redacted]{entity}", name)
+
+
+def test_what_stands_around_a_secret_hides_it_in_no_more_views_than_there_are() -> None:
+    """`ab:41` looks like hex bytes, `%41` like a URL escape, and neither is: only reading it as JSON finds it."""
+    check_text(Redactor([":41Zq/7w%4"]).text(r"ab:41Zq\/7w%41"), "ab[redacted]1")
+
+
+def test_two_secrets_side_by_side_are_one_piece() -> None:
+    """Ours: the mark does not tell how many there were."""
+    check_text(Redactor([PLAIN_SECRET, "hun-ter"]).text(f"<{PLAIN_SECRET}hun-ter>"), "<[redacted]>")
+
+
 def test_any_of_several_secrets_is_redacted() -> None:
     """In HTTP mode the process knows the key and a bearer token."""
     redactor = Redactor([SECRET, PLAIN_SECRET, ""])
@@ -196,12 +261,15 @@ def test_a_white_space_around_a_key_does_not_hide_it() -> None:
     check_text(Redactor([f"{PLAIN_SECRET}\n"]).text(f"bad header: {PLAIN_SECRET}"), "bad header: [redacted]")
 
 
-def test_a_secret_outside_ascii_is_redacted_too() -> None:
+@pytest.mark.parametrize(
+    "secret", ["lykill-þæö-0123-ŽŽ", "þæðöáéíóúýß", "😀😁😂🤣😃😄😅😆"], ids=["some of it", "all of it", "emoji"]
+)
+def test_a_secret_outside_ascii_is_redacted_too(secret: str) -> None:
     """A pasted key can hold anything; the error about it quotes it."""
-    redactor = Redactor(["lykill-þæö-0123-ŽŽ"])
+    redactor = Redactor([secret])
 
-    for name in ("plain", "url", "hex lower case", "base64 at 0", "json"):
-        encoding = canary.encodings_of("lykill-þæö-0123-ŽŽ")[name]
+    for name in ("plain", "url", "hex lower case", "base64 at 0", "json", "json in json"):
+        encoding = canary.encodings_of(secret)[name]
         check_text(redactor.text(f"<{encoding}>"), "<[redacted]>", name)
 
 
@@ -210,6 +278,16 @@ def test_a_short_secret_is_redacted_whole_only() -> None:
     redactor = Redactor(["hun-ter"])
 
     assert redactor.text("x hun-ter x%68%75n-ter hun-te") == "x [redacted] x[redacted] hun-te"
+
+
+def test_four_characters_are_enough_for_a_secret() -> None:
+    """Ours: the least that is told from ordinary text."""
+    assert Redactor(["ab1z"]).text("x ab1z ab1") == "x [redacted] ab1"
+
+
+def test_a_backslash_before_a_short_secret_hides_nothing() -> None:
+    """Of a path, the first look takes `\\n` for a line break, which leaves too little of a short secret."""
+    check_text(Redactor([r"nabc\def"]).text(r"C:\nabc\def"), "C:[redacted]")
 
 
 @pytest.mark.parametrize("secret", ["abc", "a", r"\\\\\\\\"], ids=["three", "one", "backslashes"])
@@ -311,6 +389,44 @@ def test_no_escape_is_cut_in_two(secret: str, text: str) -> None:
     assert json.loads(clean)["b"] == "x"
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "expected"),
+    [
+        ("0123456789ab\\", '0123456789ab"', '[redacted]"'),
+        ("0123456789ab\\", "0123456789ab\n", "[redacted]\n"),
+        ("0123456789ab\\", "0123456789ab\u00e1", "[redacted]\u00e1"),
+        ("e10123456789ab", "x\u00e10123456789ab", "x[redacted]"),
+        ("n0123456789ab", "x\n0123456789ab", "x[redacted]"),
+    ],
+    ids=["quote", "newline", "hex digits", "hex digits before", "newline before"],
+)
+def test_an_escape_next_to_a_secret_goes_whole_or_stays_whole(secret: str, text: str, expected: str) -> None:
+    """What is left still says what it said."""
+    clean = Redactor([secret]).text(json.dumps({"a": text}))
+
+    check(json.loads(clean) == {"a": expected})
+
+
+def test_an_escape_with_capital_digits_next_to_a_secret_goes_whole() -> None:
+    """.NET writes `\\u00E1` where Python writes `\\u00e1`."""
+    clean = Redactor(["10123456789ab"]).text(r'{"a": "x\u00E10123456789ab"}')
+
+    check(json.loads(clean) == {"a": "x[redacted]"})
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "expected"),
+    [
+        ('abcdefgh":"ijklmnop', '{"abcdefgh":"ijklmnop"}', '{"[redacted]":"[redacted]"}'),
+        ('abcdefghijkl":[', '{"abcdefghijkl":[1]}', '{"[redacted]":[1]}'),
+    ],
+    ids=["between two strings", "at the end"],
+)
+def test_what_holds_json_together_stays(secret: str, text: str, expected: str) -> None:
+    """A secret with quotes, colons and brackets in it looks like JSON's own."""
+    check(Redactor([secret]).text(text) == expected)
+
+
 @pytest.mark.parametrize("family", ["plain", "reversed", "hex", "base64", "base32"])
 def test_a_form_left_out_of_the_redactor_is_found(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted leak: shows that these tests bite."""
@@ -375,15 +491,29 @@ def test_the_first_look_misses_nothing_the_exact_search_finds(monkeypatch: pytes
     check(quick == [redactor.text(text) for text in texts])
 
 
+def test_ordinary_text_is_not_read_for_an_exact_search(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly all text is clean, so the first look has to be enough for it."""
+    redactor = Redactor([secret])
+
+    def read(*_: object) -> encodings.Reading:
+        pytest.fail("clean text was read")
+
+    monkeypatch.setattr(encodings, "read", read)
+
+    for text in ORDINARY:
+        assert redactor.text(text) is text
+
+
 def test_a_redactor_does_not_show_what_it_knows() -> None:
     """Local-variable dumps, pickles and `vars()` were seen leaking keys from what holds them."""
     redactor = Redactor([PLAIN_SECRET])
 
+    assert repr(redactor) == "Redactor(...)"
     for shown in (repr(redactor), str(redactor), f"{redactor!r:>5}"):
         check_clean(PLAIN_SECRET, shown)
     with pytest.raises(TypeError, match="__dict__"):
         vars(redactor)
-    with pytest.raises(TypeError, match="never copied"):
+    with pytest.raises(TypeError, match=r"^a Redactor knows secrets and is never copied or pickled$"):
         pickle.dumps(redactor)
     with pytest.raises(TypeError, match="never copied"):
         copy.deepcopy(redactor)
@@ -465,6 +595,42 @@ def test_whatever_the_pieces_and_flushes_nothing_goes_out(data: st.DataObject) -
     cast("Any", stderr).finish()
 
     check_clean(PLAIN_SECRET, target.getvalue())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("plain", "reversed", "lower case", "json with escaped slashes", "hex lower case", "base32"),
+        *("base64 at 1", "html", "html, decimal", "html, hexadecimal"),
+    ],
+)
+def test_a_flush_in_the_middle_of_a_secret_gives_nothing_of_it_away(name: str) -> None:
+    """Whoever flushes knows nothing of secrets, and a beginning cannot be taken back."""
+    encoding = canary.encodings_of(PLAIN_SECRET)[name]
+    redactor = Redactor([PLAIN_SECRET])
+
+    for at in range(1, len(encoding)):
+        target = io.StringIO()
+        stderr = redactor.wrap(target)
+        stderr.write(f"something before <{encoding[:at]}")
+        stderr.flush()
+        check(target.getvalue() == "something before <", f"out after {at}")
+        stderr.write(f"{encoding[at:]}>")
+        cast("Any", stderr).finish()
+        check_text(target.getvalue(), "something before <[redacted]>", f"flushed after {at}")
+
+
+def test_a_flush_before_the_last_character_of_a_short_secret_gives_nothing_of_it_away() -> None:
+    """A short secret is recognised whole only, so all but its last character is held back."""
+    target = io.StringIO()
+    stderr = Redactor(["hun-t+r"]).wrap(target)
+
+    stderr.write("x hun-t+")
+    stderr.flush()
+    stderr.write("r")
+    cast("Any", stderr).finish()
+
+    assert target.getvalue() == "x [redacted]"
 
 
 def test_a_whole_line_goes_out_at_once() -> None:
