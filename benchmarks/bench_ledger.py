@@ -149,7 +149,7 @@ def fill(path: Path, payments: int) -> None:
     with file.writing() as rows:
         for number in range(payments):
             at = NOW - timedelta(days=30) * (1 - number / payments)
-            claimed = rows.fingerprints.sending(an_intent(10_000_000 + number), None, "", at)
+            claimed = rows.fingerprints.sending(an_intent(10_000_000 + number), (), None, "", at)
             answered = replace(
                 claimed.record, state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS
             )

@@ -19,6 +19,9 @@ class ClaimState(StrEnum):
     UNKNOWN = "unknown"
 
 
+LOOKALIKE_NAME = "lookalike_name"
+"""The warning that a payee's name looks like an earlier payee's, while spelling and account are others."""
+
 LINK_MAY_HAVE_LAPSED_SECONDS = 900.0
 """Far beyond the life of an approval link: 120 s, or 300 s with onboarding, at Blikk's sister API."""
 
@@ -94,12 +97,18 @@ class Facts:
     `reserved_today_isk`: krónur of today's (UTC) open, paid and unknown payments. `claims_last_minute`: payments let
     through in the last 60 s, refused ones left out. `equals`: payments to the same account with the same amount under
     other keys that have not failed, newest first: those that are unknown whatever their age, the others if younger
-    than the window.
+    than the window. `lookalike`: the payee is new here, and an earlier one at another account has a name that looks
+    the same and is spelled otherwise.
     """
 
     reserved_today_isk: int = 0
     claims_last_minute: int = 0
     equals: tuple[PaymentRecord, ...] = ()
+    lookalike: bool = False
+
+    def warnings(self, intent: PaymentIntent) -> tuple[str, ...]:
+        """What the approver of this payment should be warned of: by the intent itself, and by what came before it."""
+        return (*intent.warnings, LOOKALIKE_NAME) if self.lookalike else intent.warnings
 
 
 class QuestionKind(StrEnum):
@@ -113,7 +122,7 @@ class QuestionKind(StrEnum):
 class Question:
     """What a person is asked before a payment, bound to exactly this payment. One question can have both reasons.
 
-    `duplicate_of` is the earlier payment's id (`""` if the reason is the amount alone).
+    `duplicate_of` is the earlier payment's id (`""` if the reason is the amount alone); `warnings` are shown with it.
     """
 
     kinds: frozenset[QuestionKind]
@@ -124,3 +133,4 @@ class Question:
     account_key: str = field(repr=False)
     masked_account: str = ""
     duplicate_of: str = ""
+    warnings: tuple[str, ...] = ()

@@ -61,7 +61,8 @@ class Policy:
         if not above and earlier is None:
             return
         if can_ask:
-            question = _question(intent, above=above, duplicate_of=earlier.payment_id if earlier else "")
+            duplicate_of = earlier.payment_id if earlier else ""
+            question = _question(intent, facts.warnings(intent), above=above, duplicate_of=duplicate_of)
             if confirmed != question:
                 raise ConfirmationRequired("a person has to confirm this payment first", question)
             return
@@ -106,7 +107,7 @@ def _unconfirmable(state: ClaimState) -> str:
     return "an equal payment (same account, same amount) is being sent under another key right now"
 
 
-def _question(intent: PaymentIntent, *, above: bool, duplicate_of: str) -> Question:
+def _question(intent: PaymentIntent, warnings: tuple[str, ...], *, above: bool, duplicate_of: str) -> Question:
     kinds = {QuestionKind.ABOVE_THRESHOLD} if above else set[QuestionKind]()
     if duplicate_of:
         kinds.add(QuestionKind.DUPLICATE)
@@ -119,4 +120,5 @@ def _question(intent: PaymentIntent, *, above: bool, duplicate_of: str) -> Quest
         account_key=intent.account_key,
         masked_account=intent.masked_account,
         duplicate_of=duplicate_of,
+        warnings=warnings,
     )

@@ -60,8 +60,9 @@ class SqliteLedger(Ledger):
             if earlier is not None and earlier.record.state is not ClaimState.REFUSED:
                 rows.fingerprints.require_same(earlier, intent)
                 return Claim(self._without_stale(rows, earlier, now).record, fresh=False)
-            decide(self._facts(rows, intent, window_minutes, now, mark=True))
-            sending = rows.fingerprints.sending(intent, earlier, self._sender, now)
+            facts = self._facts(rows, intent, window_minutes, now, mark=True)
+            decide(facts)
+            sending = rows.fingerprints.sending(intent, facts.warnings(intent), earlier, self._sender, now)
             detail = {"amount_isk": str(intent.amount_isk)}
             if intent.confirmed_duplicate_of:
                 detail["confirmed_duplicate_of"] = intent.confirmed_duplicate_of
@@ -246,6 +247,7 @@ class SqliteLedger(Ledger):
             reserved_today_isk=rows.reserved_isk(now),
             claims_last_minute=rows.claims_since(now - timedelta(seconds=RATE_SECONDS)),
             equals=tuple(shown),
+            lookalike=rows.looks_like_another(rows.fingerprints.payee(intent.creditor_name, account)),
         )
 
     def _without_stale(self, rows: Rows, stored: StoredPayment, now: datetime) -> StoredPayment:
@@ -275,6 +277,8 @@ class SqliteLedger(Ledger):
         record = with_answer(before.record, answer, now)
         if record is before.record:
             return before
+        if before.record.state is not ClaimState.CREATED:
+            rows.remember(rows.fingerprints.payee(record.creditor_name, before.account_fingerprint))
         detail = {"payment_id": answer.payment_id, "status": answer.status.value}
         if note:
             detail["note"] = note

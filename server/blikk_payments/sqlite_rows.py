@@ -18,7 +18,7 @@ from blikk_payments.history import (
 )
 from blikk_payments.sqlite_columns import COLUMNS, NAMES, from_row, to_row
 from blikk_payments.sqlite_schema import DAMAGED
-from blikk_payments.stored import Fingerprints, StoredPayment, utc_text
+from blikk_payments.stored import Fingerprints, Payee, StoredPayment, utc_text
 
 Part = TypeVar("Part")
 
@@ -99,6 +99,27 @@ class Rows:
             recent = f"INDEXED BY payments_equal WHERE holds = 1 AND {equal} AND claimed_at > ? {newest}"
             found += self._many(recent, *values, utc_text(since))
         return found
+
+    def looks_like_another(self, payee: Payee) -> bool:
+        """Whether an earlier payee's name looks the same, spelled otherwise and at another account; false for an old one."""
+        (found,) = self.connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM payees WHERE look = ? AND account_fingerprint != ? AND spelling != ?) "
+            "AND NOT EXISTS (SELECT 1 FROM payees WHERE look = ? AND account_fingerprint = ?)",
+            (payee.look, payee.account, payee.spelling, payee.look, payee.account),
+        ).fetchone()
+        return bool(found)
+
+    def remember(self, payee: Payee) -> None:
+        """Keep who was paid, for `looks_like_another`."""
+        self.connection.execute(
+            "INSERT OR IGNORE INTO payees (look, account_fingerprint, spelling) VALUES (?, ?, ?)",
+            (payee.look, payee.account, payee.spelling),
+        )
+
+    def payees(self) -> set[Payee]:
+        """Everybody who was paid."""
+        rows = self.connection.execute("SELECT look, account_fingerprint, spelling FROM payees").fetchall()
+        return {Payee(*row) for row in rows}
 
     def reserved_isk(self, now: datetime) -> int:
         """Krónur of the open, paid and unknown payments of this day."""

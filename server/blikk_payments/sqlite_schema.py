@@ -6,10 +6,12 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.history import genesis
+from blikk_payments.stored import Fingerprints
 
 APPLICATION_ID = 0x424C4B4B
 """`BLKK`: tells this program's ledger from any other SQLite file."""
@@ -104,7 +106,30 @@ def _create_version_1(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_version_1,)
+def _remember_payees(connection: sqlite3.Connection) -> None:
+    """Version 2: the payees of payments that Blikk took, so that a name made to look like one of them is noticed."""
+    connection.execute(
+        """
+        CREATE TABLE payees (
+            look TEXT NOT NULL,
+            account_fingerprint TEXT NOT NULL,
+            spelling TEXT NOT NULL,
+            PRIMARY KEY (look, account_fingerprint, spelling)
+        ) WITHOUT ROWID
+        """
+    )
+    (key,) = connection.execute("SELECT value FROM meta WHERE name = 'fingerprint_key'").fetchone()
+    fingerprints = Fingerprints(bytes.fromhex(key))
+    known = connection.execute(
+        "SELECT DISTINCT creditor_name, account_fingerprint FROM payments WHERE state = 'created' AND creditor_name != ''"
+    )
+    payees = (fingerprints.payee(name, account) for name, account in known)
+    connection.executemany(
+        "INSERT OR IGNORE INTO payees (look, account_fingerprint, spelling) VALUES (?, ?, ?)", map(astuple, payees)
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_version_1, _remember_payees)
 """What makes version n+1 of version n, in order. A released one is never edited."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from blikk_payments.history import broken_links
+from blikk_payments.models import ClaimState
 from blikk_payments.sqlite_rows import Rows
 
 
@@ -13,12 +14,16 @@ def problems(rows: Rows) -> Iterator[str]:
     digests: dict[str, str] = {}
     yield from broken_links(rows.links(), rows.genesis(), rows.head(), digests)
     sums: dict[str, tuple[int, int]] = {}
+    payees = rows.payees()
     for stored in rows.everything():
         last = digests.pop(stored.key, None)
         if last is None:
             yield f"Payment {stored.key} has no history."
         elif last != stored.digest:
             yield f"Payment {stored.key} differs from its history."
+        name = stored.record.creditor_name if stored.record.state is ClaimState.CREATED else ""
+        if name and rows.fingerprints.payee(name, stored.account_fingerprint) not in payees:
+            yield f"The payee of payment {stored.key} is not remembered as it was."
         for period, (claims, reserved) in stored.tallies().items():
             before = sums.get(period, (0, 0))
             sums[period] = (before[0] + claims, before[1] + reserved)

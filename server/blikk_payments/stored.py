@@ -1,8 +1,8 @@
 """A payment as a ledger stores it, and what each event makes of it. Pure: no engine, no clock, no I/O.
 
-Kennitala and account are kept as keyed fingerprints only: enough to tell whether two payments are equal. The
-key lies in the same ledger, so this keeps them out of sight and out of exports, not from somebody who has the
-file and the time to try every kennitala.
+Kennitala and account are kept as keyed fingerprints only: enough to tell whether two payments are equal. So are the
+names of payees, once more, to tell whether two look alike. The key lies in the same ledger, so this keeps them out of
+sight and out of exports, not from somebody who has the file and the time to try every kennitala.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from blikk_payments.ledger import (
     TRANSITIONS,
     IllegalTransition,
 )
+from blikk_payments.lookalikes import skeleton, spelling
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
 
 
@@ -72,6 +73,15 @@ class StoredPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class Payee:
+    """Who was paid, as fingerprints: what the name looks like, the account, and how the name is spelled."""
+
+    look: str
+    account: str
+    spelling: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprints:
     """Makes fingerprints with one ledger's own random key."""
 
@@ -85,8 +95,19 @@ class Fingerprints:
         """HMAC-SHA256 of the creditor's kennitala."""
         return hmac.digest(self.key, b"ssn:" + intent.creditor_ssn.encode(), "sha256").hex()
 
+    def payee(self, creditor_name: str, account_fingerprint: str) -> Payee:
+        """HMAC-SHA256 of the name's look and of its spelling, beside the account's."""
+        look = hmac.digest(self.key, b"look:" + skeleton(creditor_name).encode(), "sha256").hex()
+        spelled = hmac.digest(self.key, b"spelling:" + spelling(creditor_name).encode(), "sha256").hex()
+        return Payee(look, account_fingerprint, spelled)
+
     def sending(
-        self, intent: PaymentIntent, earlier: StoredPayment | None, sender: str, now: datetime
+        self,
+        intent: PaymentIntent,
+        warnings: tuple[str, ...],
+        earlier: StoredPayment | None,
+        sender: str,
+        now: datetime,
     ) -> StoredPayment:
         """A new claim, ready to be sent; after an `earlier` refused one the next attempt, with these arguments."""
         record = PaymentRecord(
@@ -99,7 +120,7 @@ class Fingerprints:
             updated_at=now,
             attempt=earlier.record.attempt + 1 if earlier else 1,
             purpose=intent.purpose,
-            warnings=intent.warnings,
+            warnings=warnings,
         )
         return StoredPayment(record, self.account(intent), self.ssn(intent), sender)
 

@@ -32,6 +32,7 @@ async def test_nothing_is_found_on_the_card(browser: Browser, axe: str, scheme: 
     link = check_link("https://bank.example/approve/1")
     states = [
         answer({"qr": qr_code(link)}, environment="sandbox"),
+        answer({"cautions": "Careful: the name mixes alphabets."}, environment="sandbox"),
         answer({"qr": qr_code(link), "language": "is"}, environment="production"),
         answer(human_action="bank_app", environment="custom"),
         answer(**OVER, outcome="pending"),

@@ -151,6 +151,19 @@ async def test_the_card_speaks_icelandic_where_the_results_do(
         host.assert_content()
 
 
+async def test_a_doubtful_payee_is_warned_of_until_the_payment_is_over(host: Host, tmp_path: Path) -> None:
+    """Issue: warn the person, who in a host with cards may read nothing but the card."""
+    caution = "Careful: the payee's name mixes letters of different alphabets, as forged names do."
+    await host.start()
+    await host.show(answer({"cautions": caution}))
+    await host.says("cautions", caution)
+    await host.page.screenshot(path=tmp_path / "cautions.png")
+    await host.show(answer({"cautions": caution}, outcome="paid", status="SUCCESS", final=True))
+    await host.says("state", "Paid")
+    assert await host.card.locator("#cautions").is_hidden()
+    host.assert_content()
+
+
 async def test_names_and_texts_from_outside_are_shown_as_text(host: Host) -> None:
     """Ours: no markup is ever made of what others wrote."""
     host.scripted = lambda _: answer(creditor_name=NAMES, untrusted_bank_text=TEXT)

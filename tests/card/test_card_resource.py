@@ -120,6 +120,16 @@ async def test_a_host_with_cards_gets_the_link_as_a_picture(environ: dict[str, s
 
 
 @ERAS
+async def test_a_host_with_cards_is_told_of_a_doubtful_payee(environ: dict[str, str], mode: str) -> None:
+    """Ours: the same words as in human_instruction, which a card does not show."""
+    async with connected(environ, mode, extensions=[CARDS]) as client:
+        answer = await client.call_tool("create_payment", {**PAYMENT, "creditor_name": "J\u03ccn"})
+    hint = (answer.meta or {})[KEY]
+    assert hint["cautions"] in answer.structured_content["human_instruction"]
+    assert "different alphabets" in hint["cautions"]
+
+
+@ERAS
 @pytest.mark.parametrize(
     "extensions",
     [[], [advertise(EXTENSION, {})], [advertise(EXTENSION, {"mimeTypes": ["text/html"]})]],

@@ -21,6 +21,7 @@ from blikk_payments.sqlite_ledger import SqliteLedger
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 KEY, OTHER_KEY = "order-0001", "order-0002"
 SSN, ACCOUNT = "0101302989", "IS015926007654"
+OTHER_ACCOUNT = "IS051526123456"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +56,15 @@ def intent(
         warnings=warnings,
         confirmed_duplicate_of=confirmed_duplicate_of,
     )
+
+
+FORGED_NAME = "J\u00f3n J\u00f3nss\u043en"
+"""Looks like the name of `intent`, and has a Cyrillic letter."""
+
+
+def lookalike(key: str = OTHER_KEY, name: str = FORGED_NAME, account_key: str = OTHER_ACCOUNT) -> PaymentIntent:
+    """A payment to somebody at another account whose name looks like that of `intent`."""
+    return intent(key, account_key=account_key, creditor_name=name)
 
 
 def answer(payment_id: str = "blikk-1", status: Status = Status.DRAFT, url: str = "", text: str = "") -> ChannelPayment:

@@ -129,6 +129,20 @@ def test_what_no_longer_makes_sense_makes_the_ledger_unavailable(path: Path, sta
             _ = [ledger.claim(intent(key), allow, window_minutes=0, now=at(200)) for key in (KEY, "order-0009")]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM payees", "UPDATE payees SET spelling = look", "UPDATE payees SET account_fingerprint = ''"],
+)
+def test_a_payee_that_was_made_forgotten_is_found(path: Path, statement: str) -> None:
+    """Ours: whoever forges a name could otherwise take away what it is compared with."""
+    with SqliteLedger(path) as ledger:
+        ledger.created("order-0003", 1, answer("blikk-3"), now=at(103))
+        assert ledger.verify() == []
+    edit(path, statement)
+
+    assert verify(path) == [f"The payee of payment {key} is not remembered as it was." for key in (KEY, "order-0003")]
+
+
 @pytest.mark.parametrize("statement", ["UPDATE history SET event = 'x'", "DELETE FROM history"])
 def test_the_history_is_append_only(path: Path, statement: str) -> None:
     """Issue: an append-only history of every transition."""

@@ -19,7 +19,8 @@ from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger import Claim, Ledger
 from blikk_payments.models import ClaimState, Facts
 from blikk_payments.sqlite_ledger import SqliteLedger
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, at, in_child, intent
+from blikk_payments.sqlite_schema import MIGRATIONS
+from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, at, in_child, intent, lookalike
 
 FIRST = intent(purpose="x" * 100)
 
@@ -275,7 +276,19 @@ def test_a_ledger_from_a_newer_version_is_left_alone(path: Path) -> None:
     assert_unavailable(path, "written by a newer blikk-mcp")
 
     assert before == path.read_bytes()
+    _edit(path, f"PRAGMA user_version={len(MIGRATIONS)}")
+    assert_nothing_lost(path)
+
+
+def test_a_ledger_from_the_first_version_learns_its_payees_and_loses_nothing(path: Path) -> None:
+    """Ours: from version 2 on the ledger knows whom it paid; older ledgers are brought up to date when opened."""
+    _edit(path, "DROP TABLE payees")
     _edit(path, "PRAGMA user_version=1")
+
+    with SqliteLedger(path) as ledger:
+        assert ledger.facts(lookalike(), window_minutes=0, now=NOON).lookalike
+        assert ledger.verify() == []
+
     assert_nothing_lost(path)
 
 

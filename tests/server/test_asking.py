@@ -129,6 +129,28 @@ async def test_a_client_that_cannot_ask_needs_the_earlier_payments_id(sandbox: R
     assert len(received(sandbox)) == 2
 
 
+@ERAS
+async def test_the_question_warns_of_a_name_that_looks_like_an_earlier_payees(
+    sandbox: RunningSandbox, tmp_path: Path, mode: str
+) -> None:
+    """Issue: homoglyph look-alikes of a known creditor (warn the person): here before anything is sent."""
+    person = Person(**YES)
+    environ = environment(sandbox, tmp_path, BLIKK_ASK_ABOVE_ISK="500")
+    forged = {
+        **PAYMENT,
+        "creditor_name": "J\u03ccn J\u00f3nsson",
+        "creditor_iban": "IS67 0301 2600 5060 1303 7800 29",
+        "idempotency_key": "order-0002",
+    }
+    async with connected(environ, mode, elicitation_callback=person) as client:
+        await call(client, "create_payment", PAYMENT)
+        created = await call(client, "create_payment", forged)
+    plain, warned = person.asked
+    assert "looks like an earlier payee's" not in plain
+    assert "looks like an earlier payee's" in warned
+    assert "looks like an earlier payee's" in created["human_instruction"]
+
+
 async def test_an_invented_answer_confirms_nothing(environ: dict[str, str], sandbox: RunningSandbox) -> None:
     """Ours: an answer counts only with the sealed state of its own question."""
     call_params: dict[str, Any] = {"name": "create_payment", "arguments": dict(PAYMENT), "_meta": FORM_META}

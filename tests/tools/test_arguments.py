@@ -296,6 +296,7 @@ def test_good_arguments_become_one_normalised_payment(changes: dict[str, Any], e
     [
         ({}, ()),
         ({"creditor_iban": iban_of(BBAN, OTHER_KENNITALA)}, ("holder_differs",)),
+        ({"creditor_name": "Kаffihúsið ehf."}, ("mixed_alphabets",)),
         ({"creditor_iban": FOREIGN_IBAN}, ("foreign_iban",)),
         ({"creditor_iban": ..., "creditor_bban": BBAN}, ()),
         ({"creditor_ssn": "9912319999", "creditor_iban": iban_of(BBAN, "9912319999")}, ()),

@@ -16,7 +16,7 @@ from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.snapshot import Snapshot, told
 from blikk_tools.create_payment import CreatePaymentArguments
 from blikk_tools.instructions import Presentation
-from blikk_tools.phrases import WARNINGS, Language
+from blikk_tools.phrases import PERSON, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import HumanAction, Outcome, Result, of_snapshot, output_schema
 from tests.payments.doubles import (
@@ -27,6 +27,7 @@ from tests.payments.doubles import (
     KEY,
     LINK,
     NEWER_LINK,
+    OTHER_BBAN,
     OTHER_KENNITALA,
     OTHER_KEY,
     Step,
@@ -385,6 +386,26 @@ async def test_what_the_approver_should_know_is_a_warning(
             ("get_payment_status", {"payment_id": "pay-1"}),
         ):
             assert (await at.call(tool, raw)).warnings == expected
+
+
+@pytest.mark.anyio
+async def test_a_forged_name_is_warned_of_with_the_payment_and_on_every_later_look(tmp_path: Path) -> None:
+    """Issue: homoglyph look-alikes of a known creditor (warn the person)."""
+    known = {"creditor_name": "Kaffihúsið ehf.", "idempotency_key": OTHER_KEY}
+    forged = {"creditor_name": "Kaff\u0456hús\u0456ð ehf.", "creditor_iban": iban_of(OTHER_BBAN)}
+    steps = [answer(Status.SUCCESS), answer(Status.SCA_REQUIRED, LINK)]
+    async with desk(tmp_path, *steps) as at:
+        assert (await at.call("create_payment", arguments(**known))).warnings == ""
+        for tool, raw in (
+            ("create_payment", arguments(**forged)),
+            ("create_payment", arguments(**forged)),
+            ("get_payment_status", {"payment_id": "pay-2"}),
+            ("await_payment", {"payment_id": "pay-2"}),
+        ):
+            told = await at.call(tool, raw)
+            for code in ("mixed_alphabets", "lookalike_name"):
+                assert WARNINGS[code] in told.warnings
+                assert PERSON["en"][f"caution_{code}"] in told.human_instruction
 
 
 # Through the tools

@@ -8,13 +8,14 @@ from typing import Any, get_args
 
 import pytest
 
+from blikk_payments.channel.links import check_link
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import PaymentsError, StatusUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord, Question, QuestionKind
 from blikk_payments.snapshot import Snapshot, told
 from blikk_tools.about import SERVER_INSTRUCTIONS
-from blikk_tools.instructions import Presentation
-from blikk_tools.phrases import PERSON, Language
+from blikk_tools.instructions import Presentation, Shown
+from blikk_tools.phrases import PERSON, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, of_snapshot
 from tests.payments.doubles import BBAN, KENNITALA, KEY, LINK, a_record
@@ -204,15 +205,46 @@ def test_a_link_in_a_payees_name_is_not_handed_to_the_person(name: str, language
         assert re.findall(r"https?://[^\s]*evil|\]\(|//evil", text) == []
 
 
+CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name")
+"""Warnings after which the payee may not be who the person thinks."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", CAUTIONS)
+def test_a_person_is_warned_of_a_doubtful_payee_before_they_act(code: str, language: Language) -> None:
+    """Issue: warn the person; the model's `warnings` alone might never reach them."""
+    presentation, caution = Presentation(language=language), PERSON[language][f"caution_{code}"]
+    record = asking_for_a_person(warnings=(code,))
+    link = check_link(LINK)
+    for text in (
+        told_as(record, language=language).human_instruction,
+        told_as(asking_for_a_person(approval_url="", warnings=(code,)), language=language).human_instruction,
+        presentation.hand_over(Shown.of_record(record), link, replaces=False),
+        presentation.question(question(warnings=(code,))),
+    ):
+        assert text.count(caution) == 1
+        assert text.index(caution) < len(text) // 2
+    assert code in WARNINGS
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_person_is_not_bothered_with_warnings_that_are_not_for_them(language: Language) -> None:
+    """Ours: what only the agent can correct stays in `warnings`."""
+    others = tuple(set(WARNINGS) - set(CAUTIONS))
+    assert Presentation(language=language).cautions(others) == []
+    plain = told_as(asking_for_a_person(), language=language).human_instruction
+    assert plain == told_as(asking_for_a_person(warnings=("foreign_iban",)), language=language).human_instruction
+
+
 # The question
 
 
-def question(*kinds: QuestionKind, creditor_name: str = "Kaffihúsið ehf.") -> Question:
+def question(*kinds: QuestionKind, creditor_name: str = "Kaffihúsið ehf.", warnings: tuple[str, ...] = ()) -> Question:
     """What a person is asked."""
     chosen = frozenset(kinds or (QuestionKind.ABOVE_THRESHOLD,))
     earlier = "pay-9" if QuestionKind.DUPLICATE in chosen else ""
     account = "IS•• 0159 ••••"
-    return Question(chosen, KEY, 1_234_000, creditor_name, KENNITALA, "IS" + BBAN, account, earlier)
+    return Question(chosen, KEY, 1_234_000, creditor_name, KENNITALA, "IS" + BBAN, account, earlier, warnings)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

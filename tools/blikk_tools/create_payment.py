@@ -19,6 +19,7 @@ from blikk_payments.identifiers import (
     parse_iban,
     parse_kennitala,
 )
+from blikk_payments.lookalikes import mixes_alphabets
 from blikk_payments.models import PaymentIntent
 from blikk_tools.arguments import IDEMPOTENCY_KEY_PATTERN, Arguments, checked, input_schema
 from blikk_tools.result import Result, output_schema, result_of
@@ -112,6 +113,7 @@ class CreatePaymentArguments(Arguments):
             "holder_differs": bool(holder) and holder != self.creditor_ssn,
             "foreign_iban": not account_key.startswith("IS"),
             "kennitala_doubtful": kennitala_doubts(self.creditor_ssn),
+            "mixed_alphabets": mixes_alphabets(self.creditor_name),
         }
         return PaymentIntent(
             idempotency_key=self.idempotency_key,

@@ -107,16 +107,17 @@ READ_ERRORS = frozenset({"blikk_unavailable", "ledger_unavailable", "internal_er
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a person is shown of a payment; an amount of 0 means that it is not known here."""
+    """What a person is shown of a payment; an amount of 0 means that it is not known here. `warnings` are codes."""
 
     amount_isk: int
     creditor_name: str
     masked_account: str
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of_record(cls, record: PaymentRecord) -> Shown:
         """From what is known of a payment."""
-        return cls(record.amount_isk, record.creditor_name, record.masked_account)
+        return cls(record.amount_isk, record.creditor_name, record.masked_account, record.warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class Presentation:
             return words["failed"].format(payment=what)
         if outcome != "needs_human" or action == "none":
             return ""
-        parts = [words["real" if self.environment == "production" else "test"].format(environment=self._environment())]
+        parts = self._first_words(shown)
         if link is None:
             parts.append(words["bank_app"].format(payment=what))
         else:
@@ -183,6 +184,7 @@ class Presentation:
         words = PERSON[self.language]
         shown = Shown(question.amount_isk, question.creditor_name, question.masked_account)
         parts = [words["ask"].format(payment=self._payment(shown))]
+        parts += self.cautions(question.warnings)
         if QuestionKind.DUPLICATE in question.kinds:
             parts.append(words["ask_duplicate"].format(earlier=question.duplicate_of))
         if QuestionKind.ABOVE_THRESHOLD in question.kinds:
@@ -193,10 +195,15 @@ class Presentation:
     def hand_over(self, shown: Shown, link: Link, *, replaces: bool) -> str:
         """What a client shows beside a link that it opens itself; `replaces`: the person was given another one before."""
         words = PERSON[self.language]
-        parts = [words["real" if self.environment == "production" else "test"].format(environment=self._environment())]
+        parts = self._first_words(shown)
         parts.append(words["hand_over"].format(payment=self._payment(shown), host=link.host))
         parts += [words["replaces"]] if replaces else []
         return " ".join(parts)
+
+    def cautions(self, warnings: tuple[str, ...]) -> list[str]:
+        """A sentence for each of the warnings that say the payee may not be who the person thinks."""
+        words = PERSON[self.language]
+        return [words[f"caution_{code}"] for code in warnings if f"caution_{code}" in words]
 
     def tick_box(self) -> str:
         """The label of the box that a person ticks to confirm."""
@@ -205,6 +212,12 @@ class Presentation:
     def waiting(self, needs_person: bool) -> str:
         """The message of a progress report."""
         return "Waiting for the person to approve at their bank" if needs_person else "Waiting for the bank"
+
+    def _first_words(self, shown: Shown) -> list[str]:
+        """Whether the money is real, and what to be careful about: before all else."""
+        words = PERSON[self.language]
+        real = words["real" if self.environment == "production" else "test"]
+        return [real.format(environment=self._environment()), *self.cautions(shown.warnings)]
 
     def _payment(self, shown: Shown) -> str:
         words = PERSON[self.language]

@@ -10,6 +10,13 @@ WARNINGS: dict[str, str] = {
     "holder_differs": "The account's holder, as its IBAN says, is not creditor_ssn: the bank is likely to refuse.",
     "foreign_iban": "This is not an Icelandic account: it is not known whether Blikk accepts it.",
     "kennitala_doubtful": "creditor_ssn does not look like an ordinary kennitala: check it with the person.",
+    "mixed_alphabets": (
+        "The payee's name mixes letters of different alphabets, as forged names do: the person must check it with care."
+    ),
+    "lookalike_name": (
+        "The payee's name looks like an earlier payee's, but is spelled differently and the account is another one: the "
+        "person must check it with care."
+    ),
     "link_withheld": "Blikk's approval link did not pass the safety rules and is not shown.",
     "lapsed": (
         "The approval has been pending for far longer than such links live: the link may have lapsed. If it has, wait until "
@@ -32,6 +39,16 @@ PERSON: dict[Language, dict[str, str]] = {
         "environment_stage": "Blikk's test environment: no real money moves",
         "environment_sandbox": "a sandbox: no real money moves",
         "environment_custom": "a payment through {host}, which is not one of Blikk's own addresses",
+        "caution_holder_differs": (
+            "Careful: going by its number, the account belongs to somebody other than the payee given here."
+        ),
+        "caution_mixed_alphabets": (
+            "Careful: the payee's name mixes letters of different alphabets, as forged names do."
+        ),
+        "caution_lookalike_name": (
+            "Careful: the payee's name looks like an earlier payee's, but it is spelled differently and the account is "
+            "another one."
+        ),
         "open_link": (
             "Please approve {payment} at your bank: {url} The page is at {host}. Check that amount and payee are the "
             "same there, and approve only if you want this payment. Nothing is paid until you approve. The link works "
@@ -74,6 +91,15 @@ PERSON: dict[Language, dict[str, str]] = {
         "environment_stage": "prófunarumhverfi Blikk: engir raunverulegir peningar færast",
         "environment_sandbox": "sandkassi: engir raunverulegir peningar færast",
         "environment_custom": "greiðsla í gegnum {host}, sem er ekki eitt af netföngum Blikk",
+        "caution_holder_differs": (
+            "Varúð: samkvæmt númeri reikningsins er eigandi hans annar en sá viðtakandi sem hér er gefinn upp."
+        ),
+        "caution_mixed_alphabets": (
+            "Varúð: í nafni viðtakanda er blandað saman bókstöfum úr ólíkum stafrófum, eins og í fölsuðum nöfnum."
+        ),
+        "caution_lookalike_name": (
+            "Varúð: nafn viðtakanda líkist nafni fyrri viðtakanda, en er skrifað á annan hátt og reikningurinn er annar."
+        ),
         "open_link": (
             "Vinsamlegast samþykktu {payment} hjá bankanum þínum: {url} Síðan er á {host}. Gættu að því að upphæð og "
             "viðtakandi séu þau sömu þar og samþykktu aðeins ef þú vilt þessa greiðslu. Ekkert er greitt fyrr en þú "

@@ -104,6 +104,7 @@ def result_of(call: Call, snapshot: Snapshot, *, note: str = "") -> Result:
     """What a call is answered with: the payment as it stands. `note` is the code of one more warning."""
     record = snapshot.record
     lapsed = record.link_may_have_lapsed(call.service.now())
+    call.cautions = call.presentation.cautions(record.warnings)
     _, link, _ = _hand_over(snapshot, outcome_of(record), call.presentation)
     replaces = call.shown.show(record.payment_id, link)
     return of_snapshot(snapshot, call.presentation, note=note, replaces=replaces, lapsed=lapsed)

@@ -45,6 +45,7 @@ class Call:
     intent: PaymentIntent | None = None
     payment_id: str = ""
     idempotency_key: str = ""
+    cautions: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ const root = document.documentElement;
 const part = (id) => document.getElementById(id);
 const asked = new Map();
 let lastId = 0, language = "en", closed = false, stopped = false;
-let result = null, qr = "", madeAt = 0, lookup = null, input = {};
+let result = null, qr = "", cautions = "", madeAt = 0, lookup = null, input = {};
 let timer = 0, delay = FIRST_MS, followedSince = 0, checking = false, unread = false, left = false;
 
 function send(message) {
@@ -119,6 +119,7 @@ function take(answer, answeredAt) {
   result = found;
   stopped = false;
   qr = /^data:image\/svg\+xml;base64,[A-Za-z0-9+/]+=*$/.test(hint.qr ?? "") ? hint.qr : "";
+  cautions = typeof hint.cautions === "string" ? hint.cautions : "";
   madeAt = answeredAt ?? (Number(hint.made_at) || 0) * 1000;
   if (Object.hasOwn(WORDS, hint.language)) language = hint.language;
   if (found.payment_id) lookup = { payment_id: found.payment_id };
@@ -186,6 +187,8 @@ function render() {
     part(id).closest("div").hidden = !text;
   }
   part("facts").hidden = !Object.values(facts).some(Boolean);
+  say("cautions", isOver() ? "" : cautions);
+  part("cautions").hidden = isOver() || !cautions;
 
   const hadFocus = document.activeElement === part("open");
   part("approval").hidden = !open;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
@@ -29,15 +30,17 @@ PICTURES_AT_MOST: Final = 100
 
 
 def result_meta(
-    ctx: ServerRequestContext[Any, Any], result: Result, presentation: Presentation
+    ctx: ServerRequestContext[Any, Any], result: Result, presentation: Presentation, cautions: Sequence[str]
 ) -> dict[str, Any] | None:
-    """The language, the time (seconds since 1970) and, where a link may be shown, the QR code; None without cards.
+    """Language, time (seconds since 1970), what to be careful about, and the QR code of a link; None without cards.
 
     Never raises: the payment is made by now, and its result must not be lost for a picture.
     """
     if not shows_cards(ctx.session.client_capabilities):
         return None
     hint: dict[str, Any] = {"language": presentation.language, "made_at": int(time.time())}
+    if cautions:
+        hint["cautions"] = " ".join(cautions)
     with suppress(LinkRefused, ImportError, ValueError):
         # Checked once more, so that no other text can ever become a picture that a phone opens.
         link = check_link(
