@@ -14,6 +14,8 @@ import anyio
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.shared import _otel  # pyright: ignore[reportPrivateUsage]
+from opentelemetry.trace import NoOpTracer
 
 from blikk_mcp import __version__
 from blikk_mcp.card import EXTENSION
@@ -52,7 +54,9 @@ class App:
             on_read_resource=self._read_resource,
         )
         server.extensions[EXTENSION] = {}
-        server.middleware.append(LazyStateBoundary())
+        # In the place of the SDK's own middleware, which makes spans.
+        server.middleware[:] = [LazyStateBoundary()]
+        _make_no_spans()
         return server
 
     async def keep_desk(self) -> None:
@@ -105,6 +109,14 @@ class App:
         from blikk_mcp.card.page import read_resource
 
         return await read_resource(ctx, params)
+
+
+def _make_no_spans() -> None:
+    """Keep the SDK from tracing where somebody has switched tracing on.
+
+    Its spans hold what callers call tools, what clients answer and whole exceptions, and go out past every redaction.
+    """
+    _otel._tracer = NoOpTracer()  # pyright: ignore[reportPrivateUsage] - there is no public switch
 
 
 @asynccontextmanager

@@ -1,0 +1,39 @@
+"""Tracing: where somebody has switched it on, the process makes no spans, so nothing goes out past the redaction."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import anyio
+
+from tests.payments.loopback import loopback
+from tests.security import traced
+from tests.security.callers import Place, started
+from tests.security.canaries import KEY, Haul
+from tests.security.echoing import EchoingBlikk
+from tests.security.tours import Tour, settings
+
+
+def test_a_process_that_is_traced_writes_nothing_into_spans(tmp_path: Path) -> None:
+    """Issue: spans if tracing is on. The SDK's own hold the name of the tool that was called, and what clients answer."""
+    spans = tmp_path / "given" / "spans"
+    spans.parent.mkdir()
+
+    async def traced_calls() -> None:
+        place, blikk = Place(tmp_path), EchoingBlikk()
+        async with loopback(blikk) as running:
+            environ = place.environment(**settings(running.base_url, BLIKK_ASK_ABOVE_ISK="1"))
+            command = (sys.executable, traced.__file__, str(spans))
+            async with started(place, environ, command=command) as caller:
+                tour = Tour("traced", place, caller, Haul())
+                with tour.scene("calls"):
+                    await caller.initialize(elicitation={"form": {}})
+                    await caller.ask("tools/call", {"name": KEY, "arguments": {"key": KEY}})
+                    refused = await tour.create()
+                    assert refused["error_code"] == "confirmation_declined"
+                await tour.end()
+
+    anyio.run(traced_calls)
+    assert [json.loads(line)[1] for line in spans.read_text().splitlines()] == [traced.OWN_SPAN]
