@@ -463,13 +463,24 @@ async def test_a_read_that_will_not_get_better_is_not_asked_again(status: int) -
     assert len(server.requests) == 1
 
 
-async def test_a_wish_to_retry_later_is_honoured_up_to_a_bound() -> None:
+async def test_a_wish_to_retry_later_is_honoured_within_a_question() -> None:
     """RFC 9110, Retry-After; the bound of 10 s is ours."""
     pauses: list[float] = []
-    answers = [http(429, b"", ("Retry-After", "3")), http(503, b"", ("Retry-After", "999999")), http(429)]
+    answers = [http(429, b"", ("Retry-After", "3")), http(503, b"", ("Retry-After", "10")), http(429)]
     async with loopback(*answers) as server:
         await read_error(server, pauses)
-    assert pauses == [3.0, MAX_RETRY_AFTER_SECONDS]
+    assert pauses == [3.0, 10.0]
+
+
+@pytest.mark.parametrize(("wish", "told"), [("11", 11.0), ("90", 90.0), ("999999", MAX_RETRY_AFTER_SECONDS)])
+async def test_a_wish_to_retry_much_later_ends_the_question_rather_than_being_cut_short(wish: str, told: float) -> None:
+    """RFC 9110, Retry-After: nobody who asks for a longer pause is asked again before it is over."""
+    pauses: list[float] = []
+    async with loopback(http(429, b"", ("Retry-After", wish))) as server:
+        error = await read_error(server, pauses)
+    assert (len(server.requests), pauses) == (1, [])
+    assert isinstance(error, ReadFailed)
+    assert error.retry_after_seconds == told
 
 
 async def test_a_failed_read_tells_when_to_come_back() -> None:

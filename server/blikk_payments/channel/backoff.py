@@ -8,8 +8,11 @@ from email.utils import parsedate_to_datetime
 
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 4.0
-MAX_RETRY_AFTER_SECONDS = 10.0
+MAX_RETRY_AFTER_SECONDS = 120.0
 """Longest pause that `Retry-After` is given; a longer wish is cut to this."""
+
+LONGEST_PAUSE_SECONDS = 10.0
+"""Longest pause within one question; where Blikk wants a longer one, the question is given up and not put earlier."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -24,7 +27,7 @@ def pause_seconds(attempt: int, jitter: float, retry_after: float) -> float:
 
 
 def retry_after_seconds(header: str, now: datetime) -> float:
-    """Seconds that a `Retry-After` (RFC 9110: seconds or a date) asks for, at most 10.0; 0.0 if unreadable.
+    """Seconds that a `Retry-After` (RFC 9110: seconds or a date) asks for, at most 120.0; 0.0 if unreadable.
 
     `now` is aware of its time zone.
     """

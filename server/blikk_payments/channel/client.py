@@ -17,7 +17,7 @@ from urllib.parse import quote
 import anyio
 
 from blikk_payments.channel.answers import Fault, RawAnswer, is_payment_id, parse_payment, problem_text
-from blikk_payments.channel.backoff import pause_seconds, retry_after_seconds
+from blikk_payments.channel.backoff import LONGEST_PAUSE_SECONDS, pause_seconds, retry_after_seconds
 from blikk_payments.channel.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
 from blikk_payments.channel.errors import NotSent, ReadFailed, ReadRefused, Refused, Uncertain
 from blikk_payments.channel.strict_json import MAX_ANSWER_BYTES, Unreadable, map_strings, parse_object
@@ -179,7 +179,8 @@ class ChannelClient:
                 bank_text=self._bank_text(answer),
                 retry_after_seconds=retry_after_seconds(answer.retry_after, datetime.now(UTC)),
             )
-            if status not in TRANSIENT and status < 500:
+            passes = status in TRANSIENT or status >= 500
+            if not passes or failure.retry_after_seconds > LONGEST_PAUSE_SECONDS:
                 break
         raise failure
 
