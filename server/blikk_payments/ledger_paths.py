@@ -65,10 +65,36 @@ def _secure_folder(folder: Path) -> None:
         level.mkdir(_PRIVATE_FOLDER, exist_ok=True)
         # `mkdir` obeys the umask, which may take away even the owner's rights.
         level.chmod(_PRIVATE_FOLDER)
-    if folder.stat().st_mode & _WRITABLE_BY_OTHERS:
+    found = folder.stat()
+    if found.st_mode & _WRITABLE_BY_OTHERS:
         raise LedgerUnavailable(
             "The ledger's folder can be written by others, who could swap the ledger. Run chmod go-w on it."
         )
+    if found.st_uid not in _trusted():
+        raise LedgerUnavailable(
+            "The ledger's folder belongs to another user, who could swap the ledger. Use one of your own, or run chown."
+        )
+    _check_the_way(folder.absolute())
+
+
+def _check_the_way(folder: Path) -> None:
+    """Whoever could turn the way to the ledger elsewhere could make it forget what was paid."""
+    for level in (folder, *folder.parents):
+        if level.is_symlink() and level.lstat().st_uid not in _trusted():
+            raise LedgerUnavailable(
+                "The way to the ledger leads over another user's symbolic link. Name the folder itself."
+            )
+    for above in folder.resolve().parents:
+        mode = above.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise LedgerUnavailable(
+                "A folder above the ledger's can be written by everybody, who could swap the ledger. Run chmod o-w on it."
+            )
+
+
+def _trusted() -> tuple[int, int]:
+    """Who can do as they like with the ledger anyway: its owner, and root."""
+    return os.geteuid(), 0
 
 
 def _create(path: Path) -> None:

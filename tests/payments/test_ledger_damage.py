@@ -23,6 +23,8 @@ from blikk_payments.sqlite_schema import MIGRATIONS
 from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, at, in_child, intent, lookalike
 
 FIRST = intent(purpose="x" * 100)
+NOBODY = 65534
+"""The user id of nobody in particular."""
 
 
 @pytest.fixture(scope="module")
@@ -365,6 +367,46 @@ def test_a_folder_that_others_can_write_is_refused(path: Path, mode: int) -> Non
 
     path.parent.chmod(0o700)
     assert_nothing_lost(path)
+
+
+def give_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a file, folder or link somebody else's: really, as root; else by being somebody else from here on."""
+    if os.geteuid() == 0:
+        os.lchown(path, NOBODY, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+
+
+def test_a_folder_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: whoever owns the folder can swap the ledger, whatever the folder's mode."""
+    give_away(path.parent, monkeypatch)
+
+    assert_unavailable(path, "folder belongs to another user")
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o703, True), (0o1777, False), (0o775, False)])
+def test_a_folder_above_that_everybody_can_write_is_refused(path: Path, mode: int, refused: bool) -> None:
+    """Ours: it lets others move the ledger's whole folder away, unless it is sticky, as /tmp is."""
+    path.parent.parent.chmod(mode)
+
+    if refused:
+        assert_unavailable(path, "folder above")
+        path.parent.parent.chmod(0o700)
+
+    assert_nothing_lost(path)
+
+
+def test_another_users_symbolic_link_on_the_way_is_not_followed(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue: symlink tricks on the ledger path. A link of one's own is fine: many a home is one."""
+    link = tmp_path / "link"
+    link.symlink_to(path.parent)
+    assert_nothing_lost(link / path.name)
+
+    give_away(link, monkeypatch)
+
+    assert_unavailable(link / path.name, "symbolic link|another user")
 
 
 def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
