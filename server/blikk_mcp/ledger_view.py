@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from blikk_payments.identifiers import format_isk
@@ -24,7 +24,7 @@ WHAT_TO_DO = {
 }
 
 
-def OPEN_FIRST(record: PaymentRecord) -> tuple[int, float]:
+def open_first(record: PaymentRecord) -> tuple[int, float]:
     """Sorts the unknown first, then the open ones, then those that have ended; the newest first in each."""
     rank = 0 if record.state is ClaimState.UNKNOWN else 2 if record.final or record.failed else 1
     return rank, -record.claimed_at.timestamp()
@@ -35,23 +35,28 @@ def outcome(record: PaymentRecord) -> str:
     return str(record.status) if record.status else str(record.state)
 
 
+EXPORTED: dict[str, Callable[[PaymentRecord], str | int]] = {
+    "idempotency_key": lambda record: record.idempotency_key,
+    "state": lambda record: str(record.state),
+    "status": lambda record: str(record.status or ""),
+    "amount": lambda record: record.amount_isk,
+    "currency": lambda record: "ISK",
+    "creditor_name": lambda record: record.creditor_name,
+    "creditor_account": lambda record: record.masked_account,
+    "purpose": lambda record: record.purpose,
+    "payment_id": lambda record: record.payment_id,
+    "refusal": lambda record: record.refusal_code,
+    "attempt": lambda record: record.attempt,
+    "claimed_at": lambda record: record.claimed_at.isoformat(),
+    "updated_at": lambda record: record.updated_at.isoformat(),
+    "warnings": lambda record: " ".join(record.warnings),
+}
+"""What is told of a payment, by its name there. No kennitala and no full account: the ledger has neither."""
+
+
 def record_fields(record: PaymentRecord) -> dict[str, Any]:
-    """What is exported of a payment. No kennitala and no full account: the ledger has neither."""
-    return {
-        "idempotency_key": record.idempotency_key,
-        "state": str(record.state),
-        "status": str(record.status or ""),
-        "amount": record.amount_isk,
-        "currency": "ISK",
-        "creditor_name": record.creditor_name,
-        "creditor_account": record.masked_account,
-        "purpose": record.purpose,
-        "payment_id": record.payment_id,
-        "refusal": record.refusal_code,
-        "attempt": record.attempt,
-        "claimed_at": record.claimed_at.isoformat(),
-        "updated_at": record.updated_at.isoformat(),
-    }
+    """A payment as JSON and CSV tell it."""
+    return {name: field(record) for name, field in EXPORTED.items()}
 
 
 def json_line(fields: dict[str, Any]) -> str:
@@ -61,11 +66,9 @@ def json_line(fields: dict[str, Any]) -> str:
 
 def csv_lines(records: Iterable[PaymentRecord]) -> Iterator[str]:
     """A header and a line a payment. A field that a spreadsheet would run as a formula is quoted with an apostrophe."""
-    for number, record in enumerate(records):
-        fields = record_fields(record)
-        if number == 0:
-            yield _csv_line(list(fields))
-        yield _csv_line([_harmless(str(value)) for value in fields.values()])
+    yield _csv_line(list(EXPORTED))
+    for record in records:
+        yield _csv_line([_harmless(str(value)) for value in record_fields(record).values()])
 
 
 def table(records: list[PaymentRecord]) -> str:

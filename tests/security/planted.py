@@ -182,10 +182,10 @@ def doctor() -> None:
     no_redaction_at_all()
     finding = blikk_mcp.commands.doctor.Finding("note", f"key: {KEY.encode().hex(':')}")
 
-    def with_key(*_: object) -> list[blikk_mcp.commands.doctor.Finding]:
+    def with_key(*_: object, **__: object) -> list[blikk_mcp.commands.doctor.Finding]:
         return [finding]
 
-    replace_by(blikk_mcp.commands.doctor, "_proxy", with_key)
+    replace_by(blikk_mcp.commands.doctor, "_surroundings", with_key)
 
 
 def people() -> None:

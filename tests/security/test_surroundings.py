@@ -10,19 +10,23 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
+import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from blikk_payments.channel.proxies import proxy_name
 from tests.payments.loopback import Loopback, free_port, http, loopback
 from tests.security import planted
 from tests.security.callers import CONSOLE_SCRIPT, MODULE, Place, ended, started
 from tests.security.canaries import KEY, KEY_OF_FILE
 from tests.security.echoing import EchoingBlikk
 from tests.security.tours import payment, settings
+from tests.server import canary
 from tests.server.running import call, connected
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +118,41 @@ async def test_python_m_loads_from_the_working_directory_and_python_p_m_does_not
 
 
 # Environment variables ----------------------------------------------------------------------------------------------
+
+
+async def test_the_doctor_names_a_proxy_without_its_password_and_a_report_does_not_name_it(place: Place) -> None:
+    """Issue: a proxy is named in `doctor`; what goes into a support ticket says only that there is one."""
+    async with loopback(http(403), http(403), http(403), http(403)) as proxy:
+        where = f"127.0.0.1:{proxy.port}"
+        environ = place.environment(
+            BLIKK_API_KEY=KEY,
+            HTTPS_PROXY=f"http://somebody:{quote(KEY_OF_FILE, safe='')}@{where}",
+            SSL_CERT_FILE=certifi.where(),
+        )
+        said, report = [(await ended(place, environ, "doctor", *more)).stdout for more in ((), ("--report",))]
+    assert f"through the proxy {where}, " in said.decode()
+    assert b"SSL_CERT_FILE decides which certificates" in said
+    assert b"through a proxy, " in report
+    assert where.encode() not in report
+    for output in (said, report):
+        assert b"somebody" not in output
+        assert not canary.find(KEY_OF_FILE, output.decode())
+
+
+@pytest.mark.parametrize(
+    ("proxy", "name"),
+    [
+        ("http://proxy.example:3128", "proxy.example:3128"),
+        ("http://user:pass@proxy.example", "proxy.example"),
+        ("socks5://[::1]:1080/x?y", "::1:1080"),
+        ("http://proxy.example:port", ""),
+        ("http://[", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_a_proxys_name_is_its_host_and_port_and_nothing_else(proxy: str, name: str) -> None:
+    """Ours: the URL of a proxy can hold a password."""
+    assert proxy_name(proxy) == name
 
 
 async def test_on_loopback_neither_a_proxy_nor_missing_certificates_matter(place: Place) -> None:

@@ -148,6 +148,39 @@ async def test_no_link_is_sent_to_a_client_that_did_not_declare_it(
         assert answer["result"]["structuredContent"]["approval_url"] == created["approval_url"]
 
 
+@pytest.mark.parametrize(
+    "elicitation",
+    [None, {}, {"form": {}}, {"url": {}}, {"form": {}, "url": {}}],
+    ids=["nothing", "empty", "forms", "links", "both"],
+)
+async def test_in_the_modern_era_only_a_client_that_declared_links_is_given_one_to_open(
+    environ: dict[str, str], elicitation: dict[str, Any] | None
+) -> None:
+    """MCP 2026-07-28: each request says what its client can; a server must not ask for more."""
+    capabilities = {} if elicitation is None else {"elicitation": elicitation}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
+    }
+    async with spawned(environ) as server:
+
+        async def answer(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            called = await server.ask("tools/call", {"name": tool, "arguments": arguments, "_meta": meta})
+            return called["result"]
+
+        created = (await answer("create_payment", dict(PAYMENT)))["structuredContent"]
+        waited = await answer("await_payment", {"payment_id": created["payment_id"], "wait_seconds": 1})
+    if elicitation is not None and "url" in elicitation:
+        assert waited["resultType"] == "input_required"
+        (asked,) = waited["inputRequests"].values()
+        assert (asked["method"], asked["params"]["mode"]) == ("elicitation/create", "url")
+        assert asked["params"]["url"] == created["approval_url"]
+    else:
+        assert waited["structuredContent"]["approval_url"] == created["approval_url"]
+        assert "inputRequests" not in waited
+
+
 async def test_the_client_is_told_when_the_link_has_done_its_work(environ: dict[str, str]) -> None:
     """MCP 2025-11-25: a completion notice follows a link that was opened."""
     async with spawned(environ) as server:

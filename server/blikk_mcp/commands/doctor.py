@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 import sys
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +20,13 @@ from blikk_mcp.redaction import Redactor
 from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import SETTINGS, Settings, read_settings
 from blikk_payments.channel.links import is_loopback
+from blikk_payments.channel.proxies import proxy_for, proxy_name
 from blikk_payments.errors import PaymentsError
 
 ALWAYS_SENT = {"amount", "currency", "creditor"}
 ALWAYS_SENT_OF_CREDITOR = {"ssn", "name"}
 ACCOUNTS = {"iban", "bban"}
+CERTIFICATE_SETTINGS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check everything and print what was found; 0 if nothing has to be corrected."""
     raw_key = os.environ.get("BLIKK_API_KEY", "")
-    proxies = urllib.request.getproxies_environment()
     if arguments.report:
         _print_facts(os.environ)
     try:
@@ -59,17 +59,27 @@ def run(arguments: argparse.Namespace) -> int:
     findings = [
         Finding("ok", f"settings: {settings.environment}, {settings.base_url}"),
         *(Finding("note", notice) for notice in settings.notices),
-        *_proxy(settings, proxies),
+        *_surroundings(settings, named=not arguments.report),
         *_ledger(settings),
         *anyio.run(_blikk, settings, redactor.text),
     ]
     return _print(findings, redactor)
 
 
-def _proxy(settings: Settings, proxies: Mapping[str, str]) -> list[Finding]:
-    if is_loopback(settings.base_url) or ("https" not in proxies and "all" not in proxies):
-        return []
-    return [Finding("note", "a proxy is set in the environment: requests to Blikk go through it, encrypted end to end")]
+def _surroundings(settings: Settings, *, named: bool) -> list[Finding]:
+    """Who stands between this machine and Blikk; `named`: with the proxy's host, which a report does not need."""
+    findings: list[Finding] = []
+    if proxy := proxy_for(settings.base_url):
+        which = f"the proxy {proxy_name(proxy)}" if named and proxy_name(proxy) else "a proxy"
+        findings.append(Finding("note", f"requests to Blikk go through {which}, encrypted end to end"))
+    own = [name for name in CERTIFICATE_SETTINGS if os.environ.get(name)]
+    if own and not is_loopback(settings.base_url):
+        findings.append(
+            Finding(
+                "note", f"{' and '.join(own)} decides which certificates are trusted: whoever set it can read along"
+            )
+        )
+    return findings
 
 
 def _ledger(settings: Settings) -> list[Finding]:

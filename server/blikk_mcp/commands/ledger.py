@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 
-from blikk_mcp.ledger_view import OPEN_FIRST, csv_lines, json_line, record_fields, show, table
+from blikk_mcp.ledger_view import csv_lines, json_line, open_first, record_fields, show, table
 from blikk_mcp.process import redactor_of
 from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import Settings, read_settings
@@ -78,7 +78,7 @@ Say = Callable[[str], object]
 
 
 def _list(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
-    records = sorted(ledger.records(now=_now()), key=OPEN_FIRST)
+    records = sorted(ledger.records(now=_now()), key=open_first)
     if arguments.open:
         records = [record for record in records if not (record.final or record.failed)]
     if arguments.json:

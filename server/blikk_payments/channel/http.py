@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import httpx
 
 from blikk_payments.channel.answers import Fault, RawAnswer
+from blikk_payments.channel.proxies import proxy_for
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -90,7 +89,7 @@ class Http:
         self._extensions = {
             "timeout": httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds).as_dict()
         }
-        proxy = _proxy_for(base_url) if trust_env else None
+        proxy = proxy_for(base_url)
 
         def transport(idle_connections: int) -> httpx.AsyncHTTPTransport:
             # The transport and not a client: what a client adds (redirects, cookies, .netrc) is what must not happen.
@@ -139,15 +138,6 @@ class Http:
         """Close every connection."""
         await self._reads.aclose()
         await self._creates.aclose()
-
-
-def _proxy_for(base_url: str) -> str | None:
-    """The proxy that the environment names for this address, if any."""
-    proxies, parts = getproxies(), urlsplit(base_url)
-    named = proxies.get(parts.scheme) or proxies.get("all")
-    if not named or proxy_bypass(parts.netloc):
-        return None
-    return named if "://" in named else f"http://{named}"
 
 
 async def _bounded_body(response: httpx.Response, max_bytes: int) -> bytes | None:
