@@ -7,7 +7,7 @@ forged from. It is for a warning and never for a decision: two people may well h
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
+from itertools import filterfalse
 
 # By Latin letter: capitals and small letters of other alphabets, rarer Latin ones and digits that look like it.
 _LOOKS_LIKE = {
@@ -21,17 +21,15 @@ _TOGETHER = (("i", "l"), ("rn", "m"), ("vv", "w"), ("cl", "d"))
 """What looks alike only once the rest is plain: a capital I and an l, and letters that run together."""
 
 
-@lru_cache(maxsize=256)
 def skeleton(name: str) -> str:
     """What two names have in common if a person could take one for the other; `""` if nothing is left to compare."""
-    bare = (mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
-    plain = "".join(bare).translate(_LETTERS).casefold()
+    bare = "".join(filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", name)))
+    plain = bare.translate(_LETTERS).casefold()
     for two, one in _TOGETHER:
         plain = plain.replace(two, one)
     return "".join(filter(str.isalnum, plain))
 
 
-@lru_cache(maxsize=256)
 def spelling(name: str) -> str:
     """A name's letters and digits as they are: case, spaces and punctuation make no other name."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
