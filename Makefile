@@ -42,6 +42,10 @@ docs: $(VENV)/.dev ## write the generated parts of the README, and the snapshots
 bench: $(VENV)/.dev ## what the README says of speed, measured
 	for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
+mutation: $(VENV)/.dev ## change redaction, links, policy and cleaner, and see whether their tests notice (minutes)
+	$(INSTALL) 'mutmut>=3.8,<4'
+	$(BIN)/python tests/mutation/run.py $(MODULES)
+
 lock: $(VENV)/.dev ## pin the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --upgrade --group build pyproject.toml -o requirements.lock
@@ -66,4 +70,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test check lint types contracts generated audit docs bench lock clean
+.PHONY: help demo test check lint types contracts generated audit docs bench mutation lock clean

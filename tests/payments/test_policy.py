@@ -9,7 +9,15 @@ import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import ConfirmationRequired, PaymentsError, PolicyDenied, PossibleDuplicate
-from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question, QuestionKind
+from blikk_payments.models import (
+    LOOKALIKE_NAME,
+    ClaimState,
+    Facts,
+    PaymentIntent,
+    PaymentRecord,
+    Question,
+    QuestionKind,
+)
 from blikk_payments.policy import AllowedCreditor, Policy
 from tests.payments.doubles import (
     BBAN,
@@ -226,6 +234,19 @@ def test_the_question_says_amount_payee_and_account_and_why_it_is_asked() -> Non
         account_key="IS" + BBAN,
         masked_account="IS•• 0159 ••••",
     )
+
+
+def test_the_question_carries_every_warning_and_a_yes_without_one_is_no_yes_with_it() -> None:
+    """A person has to be warned before they say yes, and not after."""
+    policy, intent = Policy(ask_above_isk=500), replace(an_intent(), warnings=("holder_differs",))
+    warned = question_of(policy, intent, Facts(lookalike=True))
+    assert warned.warnings == ("holder_differs", LOOKALIKE_NAME)
+    unwarned = question_of(policy, intent)
+    assert unwarned.warnings == ("holder_differs",)
+    with pytest.raises(ConfirmationRequired) as caught:
+        policy.check(intent, Facts(lookalike=True), can_ask=True, confirmed=unwarned)
+    assert caught.value.question == warned
+    policy.check(intent, Facts(lookalike=True), can_ask=True, confirmed=warned)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def is_invisible(character: str) -> bool:
     """Whether a reader sees nothing where this character stands, other than a space."""
     category = unicodedata.category(character)
     return (
-        category in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+        category in {"Cc", "Cf", "Cn", "Co", "Cs"}
         or character in _BLANK
         or any(ord(character) in selectors for selectors in _VARIATION_SELECTORS)
     )
@@ -82,7 +82,7 @@ def _clean_once(text: str, limit: int) -> str:
     text = " ".join(LINK if _LINKISH.search(word) else word for word in text.split())
     text = _IBAN.sub(MASK, text)
     text = _DIGITS.sub(MASK, text)
-    return text[:limit].rstrip()
+    return text[:limit]
 
 
 def _visible(character: str) -> str:
