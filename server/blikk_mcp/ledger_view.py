@@ -35,6 +35,11 @@ def outcome(record: PaymentRecord) -> str:
     return str(record.status) if record.status else str(record.state)
 
 
+def what_to_do(record: PaymentRecord) -> str:
+    """What somebody has to do about this payment; `""` if nothing."""
+    return WHAT_TO_DO.get(outcome(record), "").replace("KEY", record.idempotency_key)
+
+
 EXPORTED: dict[str, Callable[[PaymentRecord], str | int]] = {
     "idempotency_key": lambda record: record.idempotency_key,
     "state": lambda record: str(record.state),
@@ -90,7 +95,7 @@ def show(record: PaymentRecord, history: list[HistoryEntry], *, as_json: bool) -
         ]
         return json_line({**record_fields(record), "history": entries})
     lines = [f"{name:18}{value}" for name, value in record_fields(record).items() if value != ""]
-    todo = WHAT_TO_DO.get(outcome(record))
+    todo = what_to_do(record)
     lines += [f"{'what to do':18}{todo}"] if todo else []
     lines += ["", "history"]
     for entry in history:
@@ -100,17 +105,16 @@ def show(record: PaymentRecord, history: list[HistoryEntry], *, as_json: bool) -
 
 
 def _row(record: PaymentRecord) -> tuple[str, ...]:
-    word = outcome(record)
     name = record.creditor_name
     return (
         record.idempotency_key,
-        word,
+        outcome(record),
         format_isk(record.amount_isk),
         name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…",
         record.masked_account,
         f"{record.claimed_at:%Y-%m-%d %H:%M}",
         record.payment_id,
-        WHAT_TO_DO.get(word, "").replace("KEY", record.idempotency_key),
+        what_to_do(record),
     )
 
 

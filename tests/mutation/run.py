@@ -36,6 +36,7 @@ only_mutate = [{modules}]
 pytest_add_cli_args_test_selection = [{tests}]
 pytest_add_cli_args = ["-p", "no:xdist", "-p", "no:cacheprovider"]
 use_git_change_detection = false
+timeout_multiplier = 3.0
 timeout_constant = 20.0
 
 [tool.pytest.ini_options]

@@ -50,6 +50,7 @@ async def test_the_list_shows_the_unknown_first_and_what_to_do(
     _, first, second = listed.stdout.splitlines()
     assert first.startswith(KEY)
     assert f"ledger resolve {KEY}" in first
+    assert f"ledger resolve {KEY}" in blikk_mcp("ledger", "show", KEY, environ=environ).stdout
     assert "SUCCESS" in second
     only_open = blikk_mcp("ledger", "list", "--open", "--json", environ=environ)
     assert [json.loads(line)["idempotency_key"] for line in only_open.stdout.splitlines()] == [KEY]
