@@ -80,7 +80,7 @@ def main() -> int:
             ran = mutmut(folder, "run", "--max-children", str(PROCESSES))
             listed = mutmut(folder, "results", "--all", "true").stdout
             found = re.findall(r"^\s*(\S+): (.+)$", listed, re.MULTILINE)
-            if not found:
+            if not found or any(state == "not checked" for _, state in found):
                 sys.stderr.write(f"{ran.stdout[-4000:]}\n{ran.stderr[-4000:]}\n")
                 return 2
             all_counts[name] = Counter(state for _, state in found)
