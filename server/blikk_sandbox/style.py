@@ -37,7 +37,7 @@ def html_page(
         f'<title>{title} – {name}</title>\n<link rel="icon" href="data:,">\n<style>{style}</style>\n</head>\n'
         f'<body>\n<div class="frame{" wide" if wide else ""}">\n'
         f'<header><div class="bank">{_BANK_SIGN}<span>{name}</span></div>{aside}</header>\n'
-        f'<p class="notice" role="note">{notice}</p>\n<main>\n{main}\n</main>\n</div>\n</body>\n</html>\n'
+        f'<aside class="notice">{notice}</aside>\n<main>\n{main}\n</main>\n</div>\n</body>\n</html>\n'
     )
     headers = {
         "Content-Security-Policy": policy,
