@@ -1,8 +1,7 @@
-"""Fixtures of the card's tests: a browser, a host in it, and the accessibility checker."""
+"""Fixtures of the card's tests: a host in the browser, and the accessibility checker."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,49 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blikk_sandbox.running import RunningSandbox
-from tests.card.axe import axe_source, unavailable
+from tests.card.axe import axe_source
 from tests.card.host import CARDS, Host, host_page
 from tests.server.running import connected, environment
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture(scope="session")
 def axe() -> str:
     """The accessibility checker's script."""
     return axe_source()
-
-
-@pytest.fixture(scope="session")
-def browser_tools() -> None:
-    """Skip without them; in CI that is a failure."""
-    if not CHROMIUM.exists():
-        unavailable(f"not installed: {CHROMIUM}")
-    if importlib.util.find_spec("playwright") is None:
-        unavailable("not installed: playwright")
-
-
-@pytest.fixture(scope="module")
-async def browser(anyio_backend: str, browser_tools: None) -> AsyncIterator[Browser]:
-    """Chromium."""
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        await running.close()
 
 
 @pytest.fixture

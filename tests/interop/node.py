@@ -1,24 +1,20 @@
-"""Support: clients from npm, installed on first use, and the server's command as such a client starts it."""
+"""Support: clients from npm, and the server's command as such a client starts it."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import pytest
+from tests.npm import node_with
 
 HERE = Path(__file__).parent
-PACKAGES = HERE / "package.json"
 INSTALLED = HERE / "node_modules"
-STAMP = INSTALLED / ".installed-from"
 
-INSTALL_SECONDS = 420
 RUN_SECONDS = 120
 
 SERVER = str(Path(sysconfig.get_path("scripts")) / "blikk-mcp")
@@ -51,15 +47,8 @@ class Node:
 
 
 def installed_node() -> Node:
-    """Node.js with the packages of `package.json` in place; without them the test is skipped, and fails in CI."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        _unavailable("there is no Node.js with npm here")
-    wanted = PACKAGES.read_text(encoding="utf-8")
-    if not STAMP.exists() or STAMP.read_text(encoding="utf-8") != wanted:
-        _install(npm)
-        STAMP.write_text(wanted, encoding="utf-8")
-    return Node(node)
+    """Node.js with the packages of `package.json` in place."""
+    return Node(node_with(HERE))
 
 
 def result_of(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,24 +58,3 @@ def result_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     assert json.loads(text["text"]) == result
     assert answer["isError"] is bool(result["error_code"])
     return result
-
-
-def _install(npm: str) -> None:
-    # No package runs a script of its own on this machine; none of them needs to.
-    command = [npm, "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-    shutil.rmtree(INSTALLED, ignore_errors=True)
-    try:
-        ended = subprocess.run(
-            command, cwd=HERE, capture_output=True, encoding="utf-8", timeout=INSTALL_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        _unavailable(f"npm install did not end within {INSTALL_SECONDS} s")
-    if ended.returncode != 0:
-        codes = [line for line in ended.stderr.splitlines() if line.startswith("npm error code")]
-        _unavailable(f"npm install failed: {'; '.join(codes) or f'exit code {ended.returncode}'}")
-
-
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
