@@ -53,7 +53,8 @@ lock: $(VENV)/.dev ## pin the dependencies anew
 		--no-annotate --upgrade --group build --group dev pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what make made
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules tests/card/node_modules
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
+		tests/interop/codex/node_modules tests/card/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
