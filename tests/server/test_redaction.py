@@ -491,6 +491,22 @@ def test_the_first_look_misses_nothing_the_exact_search_finds(monkeypatch: pytes
     check(quick == [redactor.text(text) for text in texts])
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "expected"),
+    [
+        ("abcd123", "abcd123", "[redacted]"),
+        ("abcd123", "abcd123 abcd000 abcd999", "[redacted] abcd000 abcd999"),
+        ("abcd123", "abcd000 abcd123 abcd999", "abcd000 [redacted] abcd999"),
+        ("abcd123", "abcd000 abcd999 abcd123", "abcd000 abcd999 [redacted]"),
+        ("aaaa123", "zzzaaaaa123", "zzza[redacted]"),
+    ],
+    ids=["alone", "first", "in the middle", "last", "overlapping"],
+)
+def test_the_first_look_looks_at_every_place_that_could_be_a_secret(secret: str, text: str, expected: str) -> None:
+    """Ours: four characters in common are common; what matters is whether more follows at any of these places."""
+    check_text(Redactor([secret]).text(text), expected)
+
+
 def test_ordinary_text_is_not_read_for_an_exact_search(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nearly all text is clean, so the first look has to be enough for it."""
     redactor = Redactor([secret])
