@@ -17,6 +17,14 @@ demo: $(VENV)/.runtime ## the main job, played once against the embedded sandbox
 test: $(VENV)/.dev ## the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+# What a newer Python would break first, without browser, Node.js, forks and the patience that the rest takes.
+QUICK := tests/payments tests/tools tests/server -m 'not browser and not node' --ignore=tests/payments/test_crash.py \
+	--ignore=tests/payments/test_mutants.py --ignore=tests/payments/test_state_machine.py \
+	--deselect=tests/server/test_redaction.py
+
+quick: $(VENV)/.dev ## most of the tests, in a minute
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(QUICK)
+
 check: lint types contracts generated audit ## all that CI runs after the tests
 
 lint: $(VENV)/.dev ## ruff
@@ -71,4 +79,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test check lint types contracts generated audit docs bench mutation lock clean
+.PHONY: help demo test quick check lint types contracts generated audit docs bench mutation lock clean
