@@ -154,6 +154,7 @@ def fill(path: Path, payments: int) -> None:
                 claimed.record, state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS
             )
             rows.write(None, claimed.becomes(answered))
+            rows.remember(rows.fingerprints.payee(answered.creditor_name, claimed.account_fingerprint))
             rows.note(claimed.becomes(answered), {Event.CLAIMED: {}, Event.SENDING: {}, Event.CREATED: {}}, at)
     file.close()
 

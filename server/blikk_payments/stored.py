@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import blake2b
 
 from blikk_payments.channel.wire import NEEDS_PERSON, ChannelPayment
 from blikk_payments.errors import IdempotencyConflict
@@ -96,10 +97,10 @@ class Fingerprints:
         return hmac.digest(self.key, b"ssn:" + intent.creditor_ssn.encode(), "sha256").hex()
 
     def payee(self, creditor_name: str, account_fingerprint: str) -> Payee:
-        """HMAC-SHA256 of the name's look and of its spelling, beside the account's."""
-        look = hmac.digest(self.key, b"look:" + skeleton(creditor_name).encode(), "sha256").hex()
-        spelled = hmac.digest(self.key, b"spelling:" + spelling(creditor_name).encode(), "sha256").hex()
-        return Payee(look, account_fingerprint, spelled)
+        """Keyed BLAKE2b of the name's look and of its spelling, beside the account's fingerprint."""
+        look = blake2b(skeleton(creditor_name).encode(), key=self.key, person=b"look", digest_size=32)
+        spelled = blake2b(spelling(creditor_name).encode(), key=self.key, person=b"spelling", digest_size=32)
+        return Payee(look.hexdigest(), account_fingerprint, spelled.hexdigest())
 
     def sending(
         self,
