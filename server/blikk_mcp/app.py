@@ -51,6 +51,7 @@ class App:
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
             on_list_resources=self._list_resources,
+            on_list_resource_templates=self._list_resource_templates,
             on_read_resource=self._read_resource,
         )
         server.extensions[EXTENSION] = {}
@@ -104,6 +105,12 @@ class App:
         from blikk_mcp.card.page import list_resources
 
         return await list_resources(ctx, params)
+
+    async def _list_resource_templates(
+        self, ctx: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        # Clients ask where there are resources, and take an error for a broken server.
+        return types.ListResourceTemplatesResult(resource_templates=[])
 
     async def _read_resource(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         from blikk_mcp.card.page import read_resource

@@ -1,7 +1,7 @@
 """Handing the approval link over through the client, where it declared that it can open links for the person.
 
-In the 2025-11-25 revision a request goes to the client beside the polling; in the modern era the call returns the link
-and is repeated with the person's answer and our sealed state.
+In the handshake era a request goes to the client beside the polling; in the modern era the call returns the link and is
+repeated with the person's answer and our sealed state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from blikk_mcp.asking import AnswerNeeded
 from blikk_payments.channel.links import Link
 from blikk_tools.handed_links import Answer, Opener
 
-FIRST_VERSION_WITH_LINKS = "2025-11-25"
+FIRST_VERSION_WITH_QUESTIONS = "2025-06-18"
+"""Links came with 2025-11-25, but Codex speaks 2025-06-18 and declares them: what a client says it can do, it can do."""
+
 LINK = "approval_link"
 
 
@@ -26,7 +28,7 @@ def opener_for(ctx: ServerRequestContext[Any, Any], params: types.CallToolReques
     """The client's way to open a link, if it declared one in a revision that has it."""
     capabilities = ctx.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
-    if elicitation is None or elicitation.url is None or ctx.protocol_version < FIRST_VERSION_WITH_LINKS:
+    if elicitation is None or elicitation.url is None or ctx.protocol_version < FIRST_VERSION_WITH_QUESTIONS:
         return None
     if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
         return _RepeatedCallOpener(params)

@@ -79,6 +79,13 @@ async def test_the_card_is_listed_and_read(environ: dict[str, str], mode: str) -
 
 
 @ERAS
+async def test_there_are_no_templates_and_asking_for_them_is_no_error(environ: dict[str, str], mode: str) -> None:
+    """MCP: where there are resources, clients list their templates too; Codex does so at every start."""
+    async with connected(environ, mode) as client:
+        assert (await client.list_resource_templates()).resource_templates == []
+
+
+@ERAS
 async def test_another_resource_is_unknown_and_its_address_is_not_repeated(environ: dict[str, str], mode: str) -> None:
     """Ours: the caller's text is not echoed."""
     async with connected(environ, mode) as client:

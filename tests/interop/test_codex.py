@@ -107,17 +107,32 @@ async def test_anything_but_a_yes_given_in_codex_sends_nothing(
     assert received(sandbox) == []
 
 
-async def test_codex_is_sent_no_link_in_a_revision_that_has_no_links(
-    program: Path, environ: dict[str, str], tmp_path: Path
+async def test_codex_hands_the_link_over_while_the_payment_is_waited_for(
+    program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    """MCP: links came with 2025-11-25; Codex declares them in 2025-06-18 and gets the ordinary result instead."""
-    person = Person()
+    """MCP, URL elicitation: Codex declares it, in 2025-06-18 already; the wait ends with what the bank did."""
+    person = Person([{"action": "accept"}], approves=True)
+    async with running_codex(program, "handshake", environ, tmp_path, person) as codex:
+        created = await called(codex, "create_payment", **PAYMENT)
+        ended = await called(codex, "await_payment", payment_id=created["payment_id"], wait_seconds=20)
+        assert "notifications/elicitation/complete" in codex.notifications()
+    (asked,) = person.asked
+    assert (asked["serverName"], asked["mode"], asked["url"]) == ("blikk", "url", created["approval_url"])
+    assert "1,000 ISK" in asked["message"]
+    assert (ended["outcome"], paid(sandbox)) == ("paid", [created["payment_id"]])
+
+
+async def test_a_person_who_does_not_open_the_link_in_codex_has_paid_nothing(
+    program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Ours: declined is reported as what it is, with the link in the ordinary result."""
+    person = Person([{"action": "decline"}])
     async with running_codex(program, "handshake", environ, tmp_path, person) as codex:
         created = await called(codex, "create_payment", **PAYMENT)
         waited = await called(codex, "await_payment", payment_id=created["payment_id"])
-        assert (waited["outcome"], waited["approval_url"]) == ("needs_human", created["approval_url"])
-        assert "url" in codex.declared()[1]["elicitation"]
-        assert (codex.questions(), person.asked) == ([], [])
+    assert (waited["outcome"], waited["approval_url"]) == ("needs_human", created["approval_url"])
+    assert "declined to open the link" in waited["warnings"]
+    assert (len(person.asked), paid(sandbox)) == (1, [])
 
 
 async def test_a_link_that_codex_cannot_read_loses_nothing(

@@ -127,15 +127,16 @@ async def test_a_newer_link_is_handed_over_anew(environ: dict[str, str], sandbox
         ("2025-11-25", {}),
         ("2025-11-25", {"elicitation": {}}),
         ("2025-11-25", {"elicitation": {"form": {}}}),
-        ("2025-06-18", {"elicitation": {"url": {}}}),
+        ("2025-06-18", {"elicitation": {}}),
+        ("2025-03-26", {"elicitation": {"url": {}}}),
         ("2024-11-05", {"elicitation": {"url": {}}}),
     ],
-    ids=["nothing", "empty", "forms", "older revision", "oldest revision"],
+    ids=["nothing", "empty", "forms", "empty in the first revision with questions", "before questions", "oldest"],
 )
 async def test_no_link_is_sent_to_a_client_that_did_not_declare_it(
     environ: dict[str, str], version: str, capabilities: dict[str, Any]
 ) -> None:
-    """MCP: a server must not send what the client did not declare, nor what its revision does not have."""
+    """MCP: a server must not send what the client did not declare; before 2025-06-18 there were no questions at all."""
     async with spawned(environ) as server:
         await server.initialize(version, capabilities)
         created = await server.call("create_payment", PAYMENT)
@@ -181,10 +182,11 @@ async def test_in_the_modern_era_only_a_client_that_declared_links_is_given_one_
         assert "inputRequests" not in waited
 
 
-async def test_the_client_is_told_when_the_link_has_done_its_work(environ: dict[str, str]) -> None:
-    """MCP 2025-11-25: a completion notice follows a link that was opened."""
+@pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25"])
+async def test_the_client_is_told_when_the_link_has_done_its_work(environ: dict[str, str], version: str) -> None:
+    """MCP 2025-11-25: a completion notice follows a link that was opened. Codex declares links in 2025-06-18."""
     async with spawned(environ) as server:
-        await server.initialize("2025-11-25", {"elicitation": {"url": {}}})
+        await server.initialize(version, {"elicitation": {"url": {}}})
         created = await server.call("create_payment", PAYMENT)
         arguments = {"payment_id": created["payment_id"], "wait_seconds": 20}
         number = await server.send("tools/call", {"name": "await_payment", "arguments": arguments})

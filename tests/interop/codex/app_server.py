@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import anyio
 
+from blikk_sandbox.person import approve
 from tests.interop.node import SERVER
 from tests.missing import unavailable
 from tests.npm import node_with
@@ -69,15 +70,18 @@ def installed_codex() -> Path:
 
 
 class Person:
-    """Whom Codex puts our server's questions to. Gives these answers, one each time."""
+    """Whom Codex puts our server's questions to. Gives these answers, one each time, and approves what a link leads to."""
 
-    def __init__(self, answers: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, answers: Iterable[Mapping[str, Any]] = (), *, approves: bool = False) -> None:
         self._answers = iter(answers)
+        self._approves = approves
         self.asked: list[dict[str, Any]] = []
 
-    def answer(self, question: dict[str, Any]) -> Mapping[str, Any]:
+    async def answer(self, question: dict[str, Any]) -> Mapping[str, Any]:
         """The next answer; a question too many fails the test."""
         self.asked.append(question)
+        if self._approves:
+            await approve(question["url"])
         return next(self._answers)
 
 
@@ -147,7 +151,7 @@ class Codex:
 
     async def _put(self, request: dict[str, Any]) -> None:
         assert request["method"] == "mcpServer/elicitation/request"
-        answer = self._person.answer(request["params"])
+        answer = await self._person.answer(request["params"])
         await self._process.send_line(json.dumps({"id": request["id"], "result": answer}))
 
 
