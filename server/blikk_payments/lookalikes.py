@@ -38,4 +38,6 @@ def spelling(name: str) -> str:
 def mixes_alphabets(name: str) -> bool:
     """Whether letters of more than one alphabet stand in the name: Latin ones with Cyrillic ones among them, say."""
     letters = filter(str.isalpha, unicodedata.normalize("NFKC", name))
+    # A modifier, the glottal stop of Hawaiʻi for one, belongs to no alphabet.
+    letters = (letter for letter in letters if unicodedata.category(letter) != "Lm")
     return len({unicodedata.name(letter, "").partition(" ")[0] for letter in letters}) > 1

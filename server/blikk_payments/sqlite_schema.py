@@ -121,8 +121,11 @@ def _remember_payees(connection: sqlite3.Connection) -> None:
         ) WITHOUT ROWID
         """
     )
-    (key,) = connection.execute("SELECT value FROM meta WHERE name = 'fingerprint_key'").fetchone()
-    fingerprints = Fingerprints(bytes.fromhex(key))
+    try:
+        (key,) = connection.execute("SELECT value FROM meta WHERE name = 'fingerprint_key'").fetchone()
+        fingerprints = Fingerprints(bytes.fromhex(key))
+    except (TypeError, ValueError) as error:
+        raise LedgerUnavailable(DAMAGED) from error
     known = connection.execute(
         "SELECT DISTINCT creditor_name, account_fingerprint FROM payments WHERE state = 'created' AND creditor_name != ''"
     )

@@ -294,6 +294,15 @@ def test_a_ledger_from_the_first_version_learns_its_payees_and_loses_nothing(pat
     assert_nothing_lost(path)
 
 
+@pytest.mark.parametrize("statement", ["DELETE FROM meta", "UPDATE meta SET value = 'x'"])
+def test_a_damaged_ledger_from_the_first_version_stops_everything(path: Path, statement: str) -> None:
+    """Ours: bringing it up to date must not be the first to trip over the damage in its own way."""
+    for change in ("DROP TABLE payees", "PRAGMA user_version=1", statement):
+        _edit(path, change)
+
+    assert_unavailable(path, "damaged")
+
+
 @pytest.mark.parametrize("statement", ["PRAGMA application_id=1", "PRAGMA user_version=1", "CREATE TABLE notes (text)"])
 def test_another_programs_database_is_left_alone(tmp_path: Path, statement: str) -> None:
     """Ours: a wrong path in the settings must not turn somebody's database into a ledger."""

@@ -107,6 +107,7 @@ def test_case_spaces_and_punctuation_make_no_other_spelling(same: str) -> None:
         (NAME, False),
         ("Þorgerður Ægisdóttir 7-9 (heimili) № 3 ²", False),
         ("Москва", False),
+        ("Hawai\u02bbi", False),
         ("ｆｕｌｌ width", False),
         ("42", False),
         ("", False),
