@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench_call import PAYMENT
 from bench_startup import LIMIT_SECONDS, OURS, Server, environment
 
 from blikk_mcp.redaction import Redactor
@@ -39,14 +40,6 @@ MOST_OF_DUMPS = 1.0
 MOST_OF_A_CALL = 0.10
 WARM_UP_CALLS = 100
 CALLS = 600
-PAYMENT = {
-    "amount": 4900,
-    "currency": "ISK",
-    "creditor_name": "Kaffihúsið Kría ehf.",
-    "creditor_ssn": "551073-0339",
-    "creditor_iban": "IS14 0159 2600 7654 5510 7303 39",
-    "idempotency_key": "benchmark-order-1",
-}
 PAID_AT_ONCE = {**PAYMENT, "amount": 151, "idempotency_key": "benchmark-order-2"}
 
 # The real server, with a clock around everything that redacts. It counts from the end of the warm-up to its own end.
