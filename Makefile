@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-# One more than the two cores of a small machine: many tests wait for a process or a page.
-WORKERS ?= 3
+# Twice the two cores of a small machine: many tests wait for a process or a page.
+WORKERS ?= 4
 BIN := $(VENV)/bin
 # Without compiled bytecode a start takes two to three times as long, and some shells switch it off.
 INSTALL := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile
