@@ -649,6 +649,11 @@ def test_a_flush_before_the_last_character_of_a_short_secret_gives_nothing_of_it
     assert target.getvalue() == "x [redacted]"
 
 
+def test_what_may_be_a_cut_escape_is_held_back_no_longer_than_anything_else() -> None:
+    """A limit on everything: a run of backslashes has no end of its own."""
+    assert Redactor([PLAIN_SECRET]).open_tail("\\" * 400, 1) == 400 - HELD_BACK
+
+
 def test_a_whole_line_goes_out_at_once() -> None:
     """A message about a crash that comes after the crash helps nobody."""
     target = io.StringIO()
