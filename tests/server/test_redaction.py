@@ -649,6 +649,21 @@ def test_a_flush_before_the_last_character_of_a_short_secret_gives_nothing_of_it
     assert target.getvalue() == "x [redacted]"
 
 
+def test_a_flush_before_the_last_character_of_a_secrets_end_gives_nothing_of_it_away() -> None:
+    """Ten characters from its end are a leak too, so nine of them are held back."""
+    end = PLAIN_SECRET[-10:]
+    target = io.StringIO()
+    stderr = Redactor([PLAIN_SECRET]).wrap(target)
+
+    stderr.write(f"to: {end[:-1]}")
+    stderr.flush()
+    check(target.getvalue() == "to: ", "out before the last character")
+    stderr.write(end[-1])
+    cast("Any", stderr).finish()
+
+    check_text(target.getvalue(), "to: [redacted]")
+
+
 def test_what_may_be_a_cut_escape_is_held_back_no_longer_than_anything_else() -> None:
     """A limit on everything: a run of backslashes has no end of its own."""
     assert Redactor([PLAIN_SECRET]).open_tail("\\" * 400, 1) == 400 - HELD_BACK
