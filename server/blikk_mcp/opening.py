@@ -25,7 +25,7 @@ LINK = "approval_link"
 
 
 def opener_for(ctx: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> Opener | None:
-    """The client's way to open a link, if it declared one in a revision that has it."""
+    """The client's way to open a link, if it declared one in a revision that has questions."""
     capabilities = ctx.session.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     if elicitation is None or elicitation.url is None or ctx.protocol_version < FIRST_VERSION_WITH_QUESTIONS:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import anyio
 import anyio.abc
 
+from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.errors import StatusUnavailable
 from blikk_payments.ladder import Ladder
 from blikk_payments.models import PaymentRecord
@@ -28,9 +29,6 @@ ROUTINE_GAP_SECONDS = 0.008
 
 BACKOFF_FIRST_SECONDS = 2.0
 BACKOFF_MOST_SECONDS = 30.0
-RETRY_AFTER_MOST_SECONDS = 120.0
-"""Blikk's own wish is kept for longer than our guess, but not for ever: a payment goes on while nobody looks."""
-
 logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 1.0
@@ -163,7 +161,7 @@ class Poller:
     def _back_off(self, retry_after_seconds: float) -> None:
         seconds = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** min(self._failures, 8))
         self._failures += 1
-        seconds = max(min(retry_after_seconds, RETRY_AFTER_MOST_SECONDS), seconds * (0.75 + 0.5 * self._jitter()))
+        seconds = max(min(retry_after_seconds, MAX_RETRY_AFTER_SECONDS), seconds * (0.75 + 0.5 * self._jitter()))
         self._not_before = max(self._not_before, anyio.current_time() + seconds)
 
 

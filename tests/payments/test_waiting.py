@@ -10,10 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
+from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord
-from blikk_payments.polling import RETRY_AFTER_MOST_SECONDS
 from blikk_payments.snapshot import Snapshot
 from tests.payments.doubles import (
     KEY,
@@ -281,7 +281,7 @@ async def test_a_wish_to_wait_for_hours_is_bounded(tmp_path: Path) -> None:
         await create(house)
         house.channel.reads.append(unread(429, retry_after_seconds=86_400))
         house.channel.tell("pay-1", Status.SUCCESS)
-        assert (await wait(house, RETRY_AFTER_MOST_SECONDS + 1)).record.status is Status.SUCCESS
+        assert (await wait(house, MAX_RETRY_AFTER_SECONDS + 1)).record.status is Status.SUCCESS
 
 
 async def test_retry_after_holds_for_every_payment_of_the_process(tmp_path: Path) -> None:
