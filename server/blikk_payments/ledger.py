@@ -1,12 +1,13 @@
 """The ledger: what was claimed, sent and seen, written down before money can move.
 
 States and legal transitions are the one table `TRANSITIONS`. Every method is synchronous, commits durably before it
-returns, and raises `LedgerUnavailable` when it cannot.
+returns (within `together`: at its end), and raises `LedgerUnavailable` when it cannot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -64,6 +65,17 @@ class HistoryEntry:
 
 class Ledger(Protocol):
     """Where payments are written down. One file (or database) holds one Blikk environment."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Calls that this thread makes within share one durable commit, at the end: before it, none of them counts.
+
+        A call that raises undoes itself alone. No byte may go out, and nobody be told anything, for a call in here
+        before the end.
+
+        Raises:
+            LedgerUnavailable: at the end; nothing of what they wrote is kept.
+        """
+        ...
 
     def claim(
         self, intent: PaymentIntent, decide: Callable[[Facts], None], *, window_minutes: int, now: datetime

@@ -13,6 +13,8 @@ from blikk_payments.ledger_paths import file_identity, secure_file
 from blikk_payments.sqlite_rows import Rows
 from blikk_payments.sqlite_schema import connect, explain, is_busy
 
+_WRITE, _READ = "BEGIN IMMEDIATE", "BEGIN"
+
 
 class SqliteFile:
     """Opens the file on first use. After an error of the disk or the file it is opened, and checked, anew."""
@@ -20,7 +22,9 @@ class SqliteFile:
     def __init__(self, path: Path, busy_timeout_seconds: float) -> None:
         self._path = path
         self._busy_timeout_seconds = busy_timeout_seconds
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._shared: sqlite3.Connection | None = None
+        self._begun = False
         self._rows: Rows | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -30,7 +34,7 @@ class SqliteFile:
         Raises:
             LedgerUnavailable: it could not be opened, locked, read or written.
         """
-        return self._transaction("BEGIN IMMEDIATE")
+        return self._transaction(_WRITE)
 
     def reading(self) -> AbstractContextManager[Rows]:
         """One snapshot.
@@ -38,7 +42,26 @@ class SqliteFile:
         Raises:
             LedgerUnavailable: it could not be opened or read.
         """
-        return self._transaction("BEGIN")
+        return self._transaction(_READ)
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """One durable commit, at the end, of all that this thread writes meanwhile; an error in a `writing` undoes it alone.
+
+        Raises:
+            LedgerUnavailable: nothing that was written meanwhile is kept.
+        """
+        with self._locked() as rows:
+            self._shared, self._begun = rows.connection, False
+            try:
+                yield
+                if self._begun:
+                    self._still_shared()
+                    rows.connection.execute("COMMIT")
+            finally:
+                self._shared = None
+                if self._rows is rows and rows.connection.in_transaction:
+                    rows.connection.execute("ROLLBACK")
 
     def empty_log(self) -> None:
         """Fold the write-ahead log, with what it holds of the past, into the file; left for later if it is in use."""
@@ -53,6 +76,12 @@ class SqliteFile:
     @contextmanager
     def _transaction(self, begin: str) -> Generator[Rows]:
         with self._locked() as rows:
+            if self._shared is not None:
+                self._still_shared()
+                if self._begun or begin == _WRITE:
+                    with self._part(rows.connection):
+                        yield rows
+                    return
             rows.connection.execute(begin)
             try:
                 yield rows
@@ -60,6 +89,30 @@ class SqliteFile:
             finally:
                 if rows.connection.in_transaction:
                     rows.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _part(self, connection: sqlite3.Connection) -> Generator[None]:
+        """One of the transactions that are committed together."""
+        if not self._begun:
+            connection.execute(_WRITE)
+            self._begun = True
+        connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            # An error of the disk may have ended the whole of it: then there is nothing to go back to.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK TO part")
+            raise
+        finally:
+            if connection.in_transaction:
+                connection.execute("RELEASE part")
+
+    def _still_shared(self) -> None:
+        """Raise if some of what was written together is lost: nothing that follows it may be kept, or told."""
+        connection = self._rows and self._rows.connection
+        if connection is None or connection is not self._shared or (self._begun and not connection.in_transaction):
+            raise LedgerUnavailable("The ledger failed while it was written to, and kept nothing of it. Try again.")
 
     @contextmanager
     def _locked(self) -> Generator[Rows]:

@@ -1,12 +1,13 @@
 """The `Ledger` in one SQLite file, with the stdlib's `sqlite3`, for the threads of several processes.
 
 Every change is one BEGIN IMMEDIATE transaction, durable (WAL, `synchronous=FULL`) before the method returns.
-A create costs two of them: the claim, and its outcome.
+A create costs two of them: the claim, and its outcome. Calls that are made `together` are parts of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,10 @@ class SqliteLedger(Ledger):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def together(self) -> AbstractContextManager[None]:
+        """See `Ledger.together`."""
+        return self._file.together()
 
     def claim(
         self, intent: PaymentIntent, decide: Callable[[Facts], None], *, window_minutes: int, now: datetime
