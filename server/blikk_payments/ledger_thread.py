@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -19,14 +19,21 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 5.0
 """How long a call waits for its turn behind others."""
 
+TOGETHER_AT_MOST = 16
+"""How many calls share a commit: other processes wait for it, for some 20 ms then."""
+
 
 class LedgerThread(Blocking):
     """Makes calls in turn, in a thread that starts with the first one and ends with `close`.
 
-    One thread, because one file takes one call at a time: threads of a pool would only wake each other up.
+    One thread, because one file takes one call at a time: threads of a pool would only wake each other up. Calls that
+    have queued up meanwhile are made `together`, with one durable commit for all of them.
     """
 
-    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, together: Callable[[], AbstractContextManager[None]], patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        self._together = together
         self._patience_seconds = patience_seconds
         self._turns: SimpleQueue[Turn | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -35,7 +42,7 @@ class LedgerThread(Blocking):
         """What the call returns or raises; a cancelled caller still waits for its end.
 
         Raises:
-            LedgerUnavailable: another call took so long that this one was never made.
+            LedgerUnavailable: another call took so long that this one was never made; or what it wrote was not kept.
         """
         turn = Turn(call, asyncio.get_running_loop())
         self._turns.put(turn)
@@ -56,8 +63,28 @@ class LedgerThread(Blocking):
         self._turns.put(None)
 
     def _work(self) -> None:
+        while turns := self._queued():
+            try:
+                with self._together() if len(turns) > 1 else nullcontext():
+                    for turn in turns:
+                        turn.take()
+            except BaseException as error:  # noqa: BLE001 - it is raised again, where the callers are
+                for turn in turns:
+                    turn.fail(error)
+            # Not before the commit: what is told is acted upon.
+            for turn in turns:
+                turn.tell()
+
+    def _queued(self) -> list[Turn]:
+        """The calls that wait for their turn, at least one; none at the end."""
+        turns: list[Turn] = []
         while (turn := self._turns.get()) is not None:
-            turn.take()
+            turns.append(turn)
+            if len(turns) == TOGETHER_AT_MOST or self._turns.empty():
+                return turns
+        # The end is met again, after the calls before it.
+        self._turns.put(None)
+        return turns
 
 
 class Turn:
@@ -67,31 +94,41 @@ class Turn:
         self.loop = loop
         self.outcome: asyncio.Future[Any] = loop.create_future()
         self._call = call
+        self._result: Any = None
+        self._error: BaseException | None = None
         # Whoever holds it decides whether the call is made: its turn, or its caller's patience.
         self._decided = threading.Lock()
 
     def give_up(self) -> None:
         """Never make the call, unless its turn has come."""
         if self._decided.acquire(blocking=False):
-            self._settle(None, LedgerUnavailable("The ledger is busy with another task. Try again in a moment."))
+            self._error = LedgerUnavailable("The ledger is busy with another task. Try again in a moment.")
+            self._settle()
 
     def take(self) -> None:
-        """Make the call, unless its caller gave up."""
+        """Make the call, unless its caller gave up. Nobody is told yet."""
         if not self._decided.acquire(blocking=False):
             return
-        result, error = None, None
         try:
-            result = self._call()
+            self._result = self._call()
         except BaseException as caught:  # noqa: BLE001 - it is raised again, where the caller is
-            error = caught
+            self._error = caught
+
+    def fail(self, error: BaseException) -> None:
+        """Whatever the call returned or raised does not count; if it was not made yet, it never is."""
+        self._decided.acquire(blocking=False)
+        self._error = error
+
+    def tell(self) -> None:
+        """Wake the caller up with what became of the call."""
         # Nobody waits any more if the loop is gone.
         with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._settle, result, error)
+            self.loop.call_soon_threadsafe(self._settle)
 
-    def _settle(self, result: Any, error: BaseException | None) -> None:
+    def _settle(self) -> None:
         if self.outcome.done():
             return
-        if error is None:
-            self.outcome.set_result(result)
+        if self._error is None:
+            self.outcome.set_result(self._result)
         else:
-            self.outcome.set_exception(error)
+            self.outcome.set_exception(self._error)

@@ -73,7 +73,7 @@ class PaymentService:
         self._now = now
         self._stack = AsyncExitStack()
         if run_blocking is None:
-            run_blocking = thread = LedgerThread()
+            run_blocking = thread = LedgerThread(ledger.together)
             self._stack.callback(thread.close)
         self._run_blocking = run_blocking
 

@@ -12,6 +12,7 @@ from enum import Enum
 from types import CodeType, FunctionType
 from typing import Any
 
+from blikk_payments.ledger_thread import LedgerThread
 from blikk_payments.policy import Policy
 from blikk_payments.sending import Sender
 from blikk_payments.service import PaymentService
@@ -37,6 +38,8 @@ class Mutant:
     changes: dict[str, str]
     answers: tuple[str, ...] = ("made",)
     """How Blikk answers in the story in which a crash shows the defect."""
+    at_once: bool = False
+    """Whether that story makes several payments at once, with the ledger's calls in their thread."""
 
 
 LOSE_TIME = "__import__('time').sleep(0.1)"
@@ -54,6 +57,12 @@ MUTANTS: dict[str, Mutant] = {
             ),
             "if rows.connection.in_transaction:": "if False:",
         },
+    ),
+    "a claim is told before the commit that it shares": Mutant(
+        FoundBy.CRASHES,
+        LedgerThread._work,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        {"turn.take()": "turn.take() or turn.tell()"},
+        at_once=True,
     ),
     "sent first and claimed afterwards": Mutant(
         FoundBy.CRASHES,

@@ -4,22 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from blikk_payments.errors import LedgerUnavailable
-from blikk_payments.ledger_thread import LedgerThread, Turn
+from blikk_payments.errors import LedgerUnavailable, PolicyDenied
+from blikk_payments.ledger_thread import TOGETHER_AT_MOST, LedgerThread, Turn
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
 
+class Commits:
+    """Stands for a ledger: writes down when a joint commit begins and ends, and can fail at either."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.fails_at = ""
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """See `Ledger.together`."""
+        self._reach("begin")
+        yield
+        self._reach("commit")
+
+    def call(self, name: str, error: Exception | None = None) -> Callable[[], str]:
+        """A call that writes down that it was made, and then returns its name or raises."""
+
+        def make() -> str:
+            self.events.append(name)
+            if error is not None:
+                raise error
+            return name
+
+        return make
+
+    def _reach(self, moment: str) -> None:
+        self.events.append(moment)
+        if moment == self.fails_at:
+            raise LedgerUnavailable(f"no {moment}")
+
+
 @pytest.fixture
-def ledger_thread() -> Generator[LedgerThread]:
+def commits() -> Commits:
+    """The commits of `ledger_thread`."""
+    return Commits()
+
+
+@pytest.fixture
+def ledger_thread(commits: Commits) -> Generator[LedgerThread]:
     """One that has not started yet."""
-    thread = LedgerThread()
+    thread = LedgerThread(commits.together)
     yield thread
     thread.close()
 
@@ -85,7 +123,7 @@ async def test_a_cancelled_caller_still_waits_for_its_call(ledger_thread: Ledger
 async def test_a_call_behind_one_that_hangs_is_given_up_and_never_made() -> None:
     """Every wait has a bound; and what was reported as not done must not be done later."""
     held, made = Held(), list[int]()
-    thread = LedgerThread(patience_seconds=0.01)
+    thread = LedgerThread(Commits().together, patience_seconds=0.01)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(thread, held)
         await held.has_begun()
@@ -107,13 +145,141 @@ async def test_a_call_that_has_begun_is_waited_for_beyond_anybody_s_patience() -
     turn.give_up()
     assert not turn.outcome.done()
     held.leave.set()
-    assert await turn.outcome == "done"
     worker.join()
+    turn.tell()
+    assert await turn.outcome == "done"
+
+
+async def made_behind(thread: LedgerThread, *calls: Callable[[], str]) -> list[str]:
+    """What came of calls that queued up behind another one, in their order; an error as its text."""
+    held, told = Held(), dict[int, str]()
+
+    async def make(number: int, call: Callable[[], str]) -> None:
+        try:
+            told[number] = await thread(call)
+        except (LedgerUnavailable, PolicyDenied) as error:
+            told[number] = error.message
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(thread, held)
+        await held.has_begun()
+        for number, call in enumerate(calls):
+            tasks.start_soon(make, number, call)
+        await anyio.wait_all_tasks_blocked()
+        held.leave.set()
+    return [told[number] for number in range(len(calls))]
+
+
+async def test_calls_that_queued_up_share_a_commit(ledger_thread: LedgerThread, commits: Commits) -> None:
+    """The one that they waited behind, alone, makes its own."""
+    told = await made_behind(ledger_thread, *(commits.call(name) for name in "abc"))
+
+    assert commits.events == ["begin", "a", "b", "c", "commit"]
+    assert told == ["a", "b", "c"]
+
+
+async def test_nobody_is_told_before_the_commit(ledger_thread: LedgerThread, commits: Commits) -> None:
+    """A request that goes out before its claim is durable can be sent again after a crash."""
+    told: list[str] = []
+    commit_reached, may_commit = threading.Event(), threading.Event()
+
+    def slow_commit() -> str:
+        commit_reached.set()
+        may_commit.wait()
+        return "last"
+
+    async def first() -> None:
+        told.append(await ledger_thread(commits.call("first")))
+
+    held = Held()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ledger_thread, held)
+        await held.has_begun()
+        tasks.start_soon(first)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(ledger_thread, slow_commit)
+        await anyio.wait_all_tasks_blocked()
+        held.leave.set()
+        while not commit_reached.is_set():
+            await anyio.lowlevel.checkpoint()
+        await anyio.wait_all_tasks_blocked()
+        assert commits.events == ["begin", "first"]
+        assert told == []
+        may_commit.set()
+    assert told == ["first"]
+
+
+async def test_a_commit_that_fails_fails_every_call_in_it(ledger_thread: LedgerThread, commits: Commits) -> None:
+    """What was denied, too: it may have been denied for a payment that is not there."""
+    commits.fails_at = "commit"
+
+    told = await made_behind(ledger_thread, commits.call("a"), commits.call("b", PolicyDenied("no room")))
+
+    assert commits.events == ["begin", "a", "b", "commit"]
+    assert told == ["no commit", "no commit"]
+    assert await ledger_thread(commits.call("c")) == "c"
+
+
+async def test_a_commit_that_cannot_begin_makes_no_call(ledger_thread: LedgerThread, commits: Commits) -> None:
+    """Everybody is told, and nobody waits for ever."""
+    commits.fails_at = "begin"
+
+    told = await made_behind(ledger_thread, commits.call("a"), commits.call("b"))
+
+    assert commits.events == ["begin"]
+    assert told == ["no begin", "no begin"]
+
+
+async def test_a_call_that_raises_leaves_the_others_of_its_commit_alone(
+    ledger_thread: LedgerThread, commits: Commits
+) -> None:
+    """One payment's denial is nobody else's."""
+    told = await made_behind(ledger_thread, commits.call("a", PolicyDenied("no room")), commits.call("b"))
+
+    assert commits.events == ["begin", "a", "b", "commit"]
+    assert told == ["no room", "b"]
+
+
+async def test_a_commit_is_shared_by_a_bounded_number(ledger_thread: LedgerThread, commits: Commits) -> None:
+    """Other processes wait for the file meanwhile."""
+    await made_behind(ledger_thread, *[commits.call("call")] * (2 * TOGETHER_AT_MOST + 1))
+
+    joint = ["begin", *["call"] * TOGETHER_AT_MOST, "commit"]
+    assert commits.events == [*joint, *joint, "call"]
+
+
+async def test_a_call_given_up_is_not_made_with_those_it_queued_with(commits: Commits) -> None:
+    """Its caller was told that nothing was done."""
+    held, thread = Held(), LedgerThread(commits.together, patience_seconds=0.01)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(thread, held)
+        await held.has_begun()
+        for name in "ab":
+            with pytest.raises(LedgerUnavailable, match="busy with another task"):
+                await thread(commits.call(name))
+        held.leave.set()
+    assert await thread(commits.call("c")) == "c"
+    assert commits.events in (["begin", "commit", "c"], ["begin", "c", "commit"])
+    thread.close()
+
+
+async def test_closing_waits_for_no_call_and_loses_none(commits: Commits) -> None:
+    """The end is met after the calls before it, though it was queued up with them."""
+    thread, held = LedgerThread(commits.together), Held()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(thread, held)
+        await held.has_begun()
+        for name in "ab":
+            tasks.start_soon(thread, commits.call(name))
+        await anyio.wait_all_tasks_blocked()
+        thread.close()
+        held.leave.set()
+    assert commits.events == ["begin", "a", "b", "commit"]
 
 
 def test_an_event_loop_that_is_gone_ends_no_thread(anyio_backend: str) -> None:
     """A process that is being stopped leaves calls behind."""
-    held, thread = Held(), LedgerThread()
+    held, thread = Held(), LedgerThread(Commits().together)
 
     async def leave_one_behind() -> None:
         task = asyncio.ensure_future(thread(held))
@@ -132,7 +298,7 @@ def test_an_event_loop_that_is_gone_ends_no_thread(anyio_backend: str) -> None:
 
 async def test_the_thread_ends_with_its_last_call() -> None:
     """Nothing of a closed service goes on."""
-    thread, workers = LedgerThread(), list[threading.Thread]()
+    thread, workers = LedgerThread(Commits().together), list[threading.Thread]()
     await thread(lambda: workers.append(threading.current_thread()))
     thread.close()
     workers[0].join(timeout=60)

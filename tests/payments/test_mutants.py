@@ -50,7 +50,8 @@ def names(found_by: FoundBy) -> list[str]:
 @pytest.mark.parametrize("name", names(FoundBy.CRASHES))
 def test_a_crash_finds(name: str) -> None:
     """Issue: the harness finds a double payment when the commit before sending is taken out, and so for its like."""
-    world = World("mutant", answers=MUTANTS[name].answers)
+    mutant = MUTANTS[name]
+    world = World("mutant", answers=mutant.answers, threads=mutant.at_once, at_once=mutant.at_once)
 
     report = carry_out(Plan(world, mutant=name, stop_at_first=True))
 

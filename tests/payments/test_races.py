@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import anyio
+import pytest
+
+from blikk_payments.errors import PolicyDenied
+from blikk_payments.policy import Policy
 from blikk_payments.sqlite_ledger import SqliteLedger
+from tests.payments.doubles import service_over
 from tests.payments.ledger_factories import NOON, intent
-from tests.payments.racing import AMOUNT_ISK, Entry, Raced, race
+from tests.payments.racing import AMOUNT_ISK, CountingBank, Entry, Raced, race
 
 PROCESSES, TASKS, CREATES, ROOM = 4, 8, 40, 10
 
@@ -48,4 +54,39 @@ def test_creates_that_race_for_the_last_room_never_exceed_the_limit(tmp_path: Pa
     with SqliteLedger(tmp_path / "state" / "ledger.sqlite3") as ledger:
         facts = ledger.facts(intent("purchase-new"), window_minutes=0, now=NOON)
         assert facts.reserved_today_isk == ROOM * AMOUNT_ISK
+        assert ledger.verify() == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_creates_that_share_commits_race_no_worse(tmp_path: Path, anyio_backend: str) -> None:
+    """Ours: in one process the calls queue up, and each has to see what those before it in the same commit took."""
+    told: Counter[str] = Counter()
+    ids: set[str] = set()
+    policy = Policy(daily_limit_isk=ROOM * AMOUNT_ISK, creates_per_minute=10_000)
+    with SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
+        service = service_over(CountingBank(tmp_path / "bank"), ledger, policy, real_time=True)
+
+        async def create(key: str) -> None:
+            try:
+                snapshot = await service.create(
+                    intent(key, AMOUNT_ISK, account_key=f"IS01592600{key[-2:]:0>4}", creditor_name=key)
+                )
+            except PolicyDenied as error:
+                told[error.code] += 1
+                return
+            told["replayed" if snapshot.replayed else "sent"] += 1
+            ids.add(snapshot.record.payment_id)
+
+        async with service, anyio.create_task_group() as tasks:
+            for number in range(CREATES):
+                tasks.start_soon(create, f"purchase-{number:02}")
+                # The first keys once more, while they are under way.
+                tasks.start_soon(create, f"purchase-{number % ROOM:02}")
+
+        assert told == {"sent": ROOM, "replayed": CREATES, "over_limit": CREATES - ROOM}
+        assert Counter((tmp_path / "bank").read_text(encoding="utf-8").split()) == Counter(
+            f"purchase-{number:02}" for number in range(ROOM)
+        )
+        assert len(ids) == ROOM
         assert ledger.verify() == []

@@ -42,10 +42,10 @@ class SlowBank(Channel):
 
     async def create(self, order: PaymentOrder) -> ChannelPayment:
         """POST /payment."""
+        await anyio.lowlevel.checkpoint()
         earlier = sum(entry.event == RECEIVED for entry in entries(self._record))
         payment_id = f"blikk-{earlier + 1}"
         answer = self._answers[earlier] if earlier < len(self._answers) else MADE
-        await anyio.lowlevel.checkpoint()
         self._write(RECEIVED, order.creditor_name, payment_id)
         if answer == "refused":
             raise Refused("Blikk refused the payment (HTTP 400).", status=400)

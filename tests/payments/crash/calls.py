@@ -21,6 +21,8 @@ from tests.payments.crash.bank import SlowBank
 from tests.payments.ledger_factories import NOON, at, intent
 
 KEY, NEW_KEY, EARLIER_KEY = "purchase-1", "purchase-1-again", "earlier-purchase"
+AT_ONCE = ("purchase-2", KEY, "purchase-3", "purchase-4")
+"""Payments that nobody takes for equal. In threads, the first is claimed alone; the others wait, and share a commit."""
 ACCOUNT = "IS015926007654"
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class World:
     answers: tuple[str, ...] = ("made",)
     equal_before: bool = False
     threads: bool = False
+    at_once: bool = False
     base_url: str = ""
     api_key: str = ""
 
@@ -70,8 +73,9 @@ class Folder:
         return self.path / "bank.tsv"
 
     def payment(self, key: str = KEY) -> PaymentIntent:
-        """The payment of the story, under this key."""
-        return intent(key, 1000, account_key=ACCOUNT, creditor_name=f"{self.name} {key}")
+        """The payment of the story, under this key; of another amount for the others of `AT_ONCE`."""
+        amount_isk = 1000 + (AT_ONCE.index(key) + 1 if key in AT_ONCE and key != KEY else 0)
+        return intent(key, amount_isk, account_key=ACCOUNT, creditor_name=f"{self.name} {key}")
 
 
 async def _inline(call: Callable[[], T]) -> T:
@@ -141,9 +145,23 @@ def first_life(world: World, folder: Folder) -> dict[str, Any]:
     """The call that is interrupted."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
+        if world.at_once:
+            return await _all_at_once(service, folder)
         return await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
 
     return _run(world, folder, NOON, work)
+
+
+async def _all_at_once(service: PaymentService, folder: Folder) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+
+    async def create(key: str) -> None:
+        said[key] = await _outcome(service.create(folder.payment(key)))
+
+    async with anyio.create_task_group() as tasks:
+        for key in AT_ONCE:
+            tasks.start_soon(create, key)
+    return said
 
 
 def next_life(world: World, folder: Folder) -> dict[str, Any]:
@@ -168,6 +186,8 @@ def last_life(world: World, folder: Folder) -> dict[str, Any]:
         if isinstance(channel, SlowBank):
             channel.hides = False
         said["status"] = await _outcome(service.status(idempotency_key=KEY))
+        if world.at_once:
+            said["all"] = await _all_at_once(service, folder)
         said["new_key"] = await _outcome(service.create(folder.payment(NEW_KEY)))
         return said
 
