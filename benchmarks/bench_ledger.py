@@ -1,16 +1,13 @@
-"""Measure what writing a payment down costs: `python benchmarks/bench_ledger.py`.
+"""Measure what writing payments down costs: `python benchmarks/bench_ledger.py`.
 
-Creates through the whole service against a Blikk that answers at once, in turns with bare `sqlite3` in the same folder
-that writes the very same rows, in as many durable commits, with no reads, no Python of ours and no threads. Beside it,
-for scale, as many durable commits of one small row each. Exits 1 if a promise is broken.
-
-All of it runs on one CPU, where the system lets a process choose: a create goes to the ledger's thread and back twice, and
-what it takes to wake up another CPU for that depends on the machine, in a virtual one on its host, not on the code.
+Creates through the whole service against a Blikk that answers at once, many under way at a time, in turns with bare
+`sqlite3` in the same folder that writes the very same rows with as many durable commits as a create takes by itself:
+no reads, no Python of ours, no threads. Beside them, for scale, creates one after the other, and bare commits of one
+small row each. Exits 1 if a promise is broken.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import statistics
 import sys
@@ -21,11 +18,12 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import anyio
 
-from blikk_payments import sqlite_file
+from blikk_payments import sqlite_schema
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.history import Event
 from blikk_payments.models import ClaimState, PaymentIntent
@@ -33,13 +31,16 @@ from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
 from blikk_payments.sqlite_file import SqliteFile
 from blikk_payments.sqlite_ledger import SqliteLedger
-from blikk_payments.sqlite_schema import connect
 
 ROUNDS, CREATES = 21, 64
+AT_ONCE = 16
 WARM_ROUNDS = 8
 FEW, MANY = 100, 100_000
 POLICY = Policy(daily_limit_isk=10**12, creates_per_minute=10**9)
 NOW = datetime.now(UTC)
+
+Statement = tuple[str, Sequence[Any]]
+Writes = list[Statement]
 
 LEAST_SHARE_OF_BARE = 0.5
 MOST_COMMITS = 3
@@ -71,53 +72,61 @@ def an_intent(number: int) -> PaymentIntent:
     )
 
 
-async def seconds_to_create(ledger: SqliteLedger, first: int, creates: int = CREATES) -> float:
-    """Seconds for so many creates, one after the other."""
-    async with PaymentService(channel=InstantChannel(), ledger=ledger, policy=POLICY) as service:
-        # The first one opens the file and starts the worker thread.
-        await service.create(an_intent(first))
-        started = time.perf_counter()
-        for number in range(first + 1, first + 1 + creates):
+async def seconds_to_create(ledger: SqliteLedger, first: int, creates: int = CREATES, at_once: int = 1) -> float:
+    """Seconds for so many creates, with so many under way at a time."""
+    numbers = iter(range(first, first + creates))
+
+    async def create_some() -> None:
+        for number in numbers:
             snapshot = await service.create(an_intent(number))
             assert snapshot.record.state is ClaimState.CREATED
             assert snapshot.kept
+
+    async with PaymentService(channel=InstantChannel(), ledger=ledger, policy=POLICY) as service:
+        # The first one opens the file and starts the worker thread.
+        await service.create(an_intent(first + creates))
+        started = time.perf_counter()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(at_once):
+                tasks.start_soon(create_some)
         return time.perf_counter() - started
 
 
-class Listener:
-    """Hears every statement of the ledgers opened meanwhile."""
+class Heard(sqlite3.Connection):
+    """A connection that writes down what it is told."""
 
-    def __init__(self) -> None:
-        self.transactions: list[list[str]] = []
+    statements: list[Statement]
 
-    def connect(self, path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
-        """Open as the ledger does, and listen."""
-        connection = connect(path, busy_timeout_seconds)
-        connection.set_trace_callback(self._hear)
+    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
+        """Execute, and remember."""
+        self.statements.append((sql, values))
+        return super().execute(sql, values)
+
+
+def writes_of(folder: Path, creates: int, at_once: int = 1) -> list[Writes]:
+    """The write transactions of so many creates, without the reads in between."""
+    heard: list[Statement] = []
+
+    def connect_and_hear(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connection = connect(*args, factory=Heard, **kwargs)
+        connection.statements = heard
         return connection
 
-    def _hear(self, statement: str) -> None:
-        if statement.startswith("BEGIN"):
-            self.transactions.append([])
-        # The ledger reads its own key before its first transaction.
-        if self.transactions:
-            self.transactions[-1].append(statement)
-
-    @property
-    def writes(self) -> list[list[str]]:
-        """What was written and committed, without the reads in between."""
-        written = [one for one in self.transactions if (one[0], one[-1]) == ("BEGIN IMMEDIATE", "COMMIT")]
-        return [[statement for statement in one if not statement.startswith("SELECT")] for one in written]
-
-
-def writes_of(folder: Path, creates: int) -> list[list[str]]:
-    """The write transactions of so many creates."""
-    listener = Listener()
-    with SqliteLedger(folder / "heard.sqlite3") as ledger:
+    connect = sqlite3.connect
+    path = folder / f"heard-{at_once}.sqlite3"
+    with SqliteLedger(path) as ledger:
         ledger.check_writable()
-    with mock.patch.object(sqlite_file, "connect", listener.connect), SqliteLedger(folder / "heard.sqlite3") as ledger:
-        anyio.run(seconds_to_create, ledger, 0, creates - 1)
-    return listener.writes
+    with mock.patch.object(sqlite_schema.sqlite3, "connect", connect_and_hear), SqliteLedger(path) as ledger:
+        anyio.run(seconds_to_create, ledger, 0, creates, at_once)
+    transactions: list[Writes] = []
+    for statement in heard:
+        if statement[0].startswith("BEGIN"):
+            transactions.append([])
+        # What comes before is the opening of the file.
+        if transactions:
+            transactions[-1].append(statement)
+    writes = [one for one in transactions if (one[0][0], one[-1][0]) == ("BEGIN IMMEDIATE", "COMMIT")]
+    return [[statement for statement in one if not statement[0].startswith("SELECT")] for one in writes]
 
 
 class Bare:
@@ -129,12 +138,12 @@ class Bare:
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.execute("CREATE TABLE IF NOT EXISTS small (number INTEGER PRIMARY KEY, key TEXT)")
 
-    def seconds_to_write(self, transactions: Sequence[Sequence[str]]) -> float:
+    def seconds_to_write(self, transactions: Sequence[Writes]) -> float:
         """Seconds for these transactions."""
         started = time.perf_counter()
         for statements in transactions:
             for statement in statements:
-                self._connection.execute(statement)
+                self._connection.execute(*statement)
         return time.perf_counter() - started
 
     def close(self) -> None:
@@ -174,22 +183,26 @@ def median_ratio(rounds: list[tuple[float, ...]], which: int, to: int) -> float:
     return statistics.median(one[which] / one[to] for one in rounds)
 
 
-def beside_bare(folder: Path, writes: list[list[str]], commits: int) -> list[tuple[float, ...]]:
-    """Seconds for some creates; for the same rows with bare `sqlite3`; and for as many commits of a small row."""
+def beside_bare(folder: Path, writes: list[Writes], commits: int) -> list[tuple[float, ...]]:
+    """Seconds for creates at once; one by one; for the same rows with bare `sqlite3`; for commits of a small row."""
     share = CREATES * commits
-    small = [["BEGIN IMMEDIATE", "INSERT INTO small (key) VALUES ('purchase')", "COMMIT"]] * share
+    small: list[Writes] = [[("BEGIN IMMEDIATE", ()), ("INSERT INTO small (key) VALUES (?)", ("key",)), ("COMMIT", ())]]
+    small *= share
     SqliteLedger(folder / "same.sqlite3").check_writable()
     with (
-        SqliteLedger(folder / "creates.sqlite3") as ledger,
+        SqliteLedger(folder / "at-once.sqlite3") as at_once,
+        SqliteLedger(folder / "one-by-one.sqlite3") as one_by_one,
         closing(Bare(folder / "same.sqlite3")) as same,
         closing(Bare(folder / "small.sqlite3")) as bare,
     ):
         # From the first checkpoint on a write-ahead log is written over, and no longer grows with every commit.
         bare.seconds_to_write(small * WARM_ROUNDS)
         same.seconds_to_write(writes[: share * WARM_ROUNDS])
-        anyio.run(seconds_to_create, ledger, 1_000_000, CREATES * WARM_ROUNDS)
+        anyio.run(seconds_to_create, at_once, 1_000_000, CREATES * WARM_ROUNDS, AT_ONCE)
+        anyio.run(seconds_to_create, one_by_one, 1_000_000, CREATES * WARM_ROUNDS)
         return in_turns(
-            lambda number: anyio.run(seconds_to_create, ledger, number * 1_000),
+            lambda number: anyio.run(seconds_to_create, at_once, number * 1_000, CREATES, AT_ONCE),
+            lambda number: anyio.run(seconds_to_create, one_by_one, number * 1_000),
             lambda number: same.seconds_to_write(writes[share * (WARM_ROUNDS + number) :][:share]),
             lambda number: bare.seconds_to_write(small),
         )
@@ -208,31 +221,28 @@ def many_beside_few(folder: Path) -> list[tuple[float, ...]]:
         return in_turns(lambda number: anyio.run(seconds_to_create, many, number * 1_000), among_few)
 
 
-def stay_on_one_cpu() -> None:
-    """Run on one of the CPUs that this process may use; a system without such a choice measures on all."""
-    if sys.platform == "linux":
-        os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
-
-
 def main() -> int:
     """Measure and print; 1 if a promise does not hold."""
-    stay_on_one_cpu()
     with tempfile.TemporaryDirectory(prefix="blikk-bench-") as name:
         folder = Path(name)
         creates = CREATES * (ROUNDS + WARM_ROUNDS)
         writes = writes_of(folder, creates)
         commits = len(writes) / creates
+        shared_commits = len(writes_of(folder, creates, AT_ONCE)) / creates
         speed = beside_bare(folder, writes, round(commits))
         size = many_beside_few(folder)
-    share, growth = median_ratio(speed, 1, 0), median_ratio(size, 0, 1)
+    share, growth = median_ratio(speed, 2, 0), median_ratio(size, 0, 1)
     kept = [share >= LEAST_SHARE_OF_BARE, commits <= MOST_COMMITS, growth <= MOST_GROWTH]
     verdicts = ["kept" if one else "BROKEN" for one in kept]
-    ours, same, small = (CREATES / median(speed, which) for which in range(3))
+    at_once, one_by_one, same, small = (CREATES / median(speed, which) for which in range(4))
     many, few = (median(size, which) / CREATES * 1_000 for which in range(2))
-    print(f"{ours:,.0f} creates a second on one process; bare sqlite3 writes the same rows {same:,.0f} times a second")
-    print(f"  {share:.0%} of it; promise: at least {LEAST_SHARE_OF_BARE:.0%}, {verdicts[0]}")
-    print(f"  for scale: as many commits of one small row each {small:,.0f} times, {median_ratio(speed, 2, 0):.0%}")
-    print(f"{commits:.2f} durable commits a create")
+    print(f"{at_once:,.0f} creates a second on one process, {AT_ONCE} at once; bare sqlite3 writes the same rows")
+    print(
+        f"  {same:,.0f} times a second: {share:.0%} of it; promise: at least {LEAST_SHARE_OF_BARE:.0%}, {verdicts[0]}"
+    )
+    print(f"  for scale: one after the other {one_by_one:,.0f}, {median_ratio(speed, 2, 1):.0%} of it")
+    print(f"  for scale: as many commits of one small row each {small:,.0f} times a second")
+    print(f"{commits:.2f} durable commits a create, and {shared_commits:.2f} with {AT_ONCE} at once, which share them")
     print(f"  promise: at most {MOST_COMMITS}, {verdicts[1]}")
     print(f"{few:.2f} ms for a create among {FEW:,} payments, {many:.2f} ms among {MANY:,}")
     print(f"  {growth:.2f} times as long; promise: at most {MOST_GROWTH} times, {verdicts[2]}")
