@@ -91,6 +91,7 @@ class Poller:
         self._jitter = jitter
         self._topics: dict[str, _Topic] = {}
         self._slots = anyio.Semaphore(READS_AT_ONCE)
+        self._routine = anyio.Lock()
         self._not_before = 0.0
         self._next_routine_at = 0.0
         self._failures = 0
@@ -134,12 +135,13 @@ class Poller:
 
     async def _turn(self, *, routine: bool) -> None:
         """Wait until this read may start. Routine ones are spread out, so that other calls find the process free."""
-        now = anyio.current_time()
-        start = max(now, self._not_before)
-        if routine:
-            start = max(start, self._next_routine_at)
-            self._next_routine_at = start + ROUTINE_GAP_SECONDS
-        await anyio.sleep(start - now)
+        if not routine:
+            await anyio.sleep_until(self._not_before)
+            return
+        # One after the other: those whose time came while the process was busy must not start all at once.
+        async with self._routine:
+            await anyio.sleep_until(max(self._not_before, self._next_routine_at))
+            self._next_routine_at = anyio.current_time() + ROUTINE_GAP_SECONDS
 
     async def _take(self, topic: _Topic) -> Reading:
         before = topic.reading.record if topic.reading else None

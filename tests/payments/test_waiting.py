@@ -9,11 +9,14 @@ from typing import Any
 
 import anyio
 import pytest
+import trio
+import trio.testing
 
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.polling import ROUTINE_GAP_SECONDS
 from blikk_payments.snapshot import Snapshot
 from tests.payments.doubles import (
     KEY,
@@ -534,6 +537,27 @@ async def test_a_finished_payment_is_polled_no_further(tmp_path: Path) -> None:
         asked = len(house.channel.read_at)
         await anyio.sleep(100)
         assert (len(house.channel.read_at), anyio.current_time() < 120) == (asked, True)
+
+
+@pytest.mark.parametrize("busy_seconds", [0.0, 5.0])
+async def test_routine_reads_start_apart_even_after_the_process_was_busy(tmp_path: Path, busy_seconds: float) -> None:
+    """Other calls find the process free; reads that came due meanwhile must not all start in the same moment."""
+    async with paying(tmp_path) as house, anyio.create_task_group() as tasks:
+        for number in range(50):
+            payment_id = f"pay-{number:04}"
+            house.channel.tell(payment_id, Status.PENDING)
+            tasks.start_soon(wait, house, 60, payment_id)
+        # The first readings are over, and the next ones have begun.
+        await anyio.sleep(1.05)
+        clock = trio.lowlevel.current_clock()
+        assert isinstance(clock, trio.testing.MockClock)
+        clock.jump(busy_seconds)
+        house.channel.read_at.clear()
+        await anyio.sleep(0.5)
+        tasks.cancel_scope.cancel()
+    starts = house.channel.read_at
+    assert len(starts) > 40
+    assert min(later - earlier for earlier, later in pairwise(starts)) > ROUTINE_GAP_SECONDS * 0.99
 
 
 @pytest.mark.parametrize(("status", "first"), [(Status.PENDING, 2), (Status.SCA_REQUIRED, 6), (Status.OTHER, 2)])
