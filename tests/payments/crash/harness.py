@@ -82,8 +82,9 @@ class Harness:
 
     def run(self) -> Report:
         """Warm up, kill and restart, judge."""
-        for number, world in enumerate((replace(self._world, threads=False), *self._plan.new_to)):
-            self._rehearse(world, f"rehearsal {number}")
+        for number, world in enumerate((self._world, *self._plan.new_to)):
+            # Whoever forks later must have no threads now.
+            self._rehearse(replace(world, threads=False), f"rehearsal {number}")
         warm()
         report = Report(lines=len(self._lines_of(self._world)))
         work = self._pairs(report) if self._plan.crashed_at else self._singles()
