@@ -27,14 +27,14 @@ class LedgerThread(Blocking):
     """Makes calls in turn, in a thread that starts with the first one and ends with `close`.
 
     One thread, because one file takes one call at a time: threads of a pool would only wake each other up. Calls that
-    have queued up meanwhile are made `together`, with one durable commit for all of them.
+    have queued up meanwhile are made `together`, with one durable commit for all of them; if that fails, again one by one.
     """
 
     def __init__(
         self, together: Callable[[], AbstractContextManager[None]], patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
         self._together = together
-        self._patience_seconds = patience_seconds
+        self.patience_seconds = patience_seconds
         self._turns: SimpleQueue[Turn | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -42,7 +42,7 @@ class LedgerThread(Blocking):
         """What the call returns or raises; a cancelled caller still waits for its end.
 
         Raises:
-            LedgerUnavailable: another call took so long that this one was never made; or what it wrote was not kept.
+            LedgerUnavailable: another call took so long that this one was never made.
         """
         turn = Turn(call, asyncio.get_running_loop())
         self._turns.put(turn)
@@ -50,7 +50,7 @@ class LedgerThread(Blocking):
             # A disk that hangs must not keep the process from ending, and the ledger survives worse than that.
             self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
             self._thread.start()
-        patience = turn.loop.call_later(self._patience_seconds, turn.give_up)
+        patience = turn.loop.call_later(self.patience_seconds, turn.give_up)
         try:
             with anyio.CancelScope(shield=True):
                 await turn.outcome
@@ -68,9 +68,10 @@ class LedgerThread(Blocking):
                 with self._together() if len(turns) > 1 else nullcontext():
                     for turn in turns:
                         turn.take()
-            except BaseException as error:  # noqa: BLE001 - it is raised again, where the callers are
+            except BaseException:  # noqa: BLE001 - each of them meets it again, if it was not another one's alone
+                # Nothing of it was kept. One call must not cost another one its outcome: now each with its own commit.
                 for turn in turns:
-                    turn.fail(error)
+                    turn.take()
             # Not before the commit: what is told is acted upon.
             for turn in turns:
                 turn.tell()
@@ -98,6 +99,7 @@ class Turn:
         self._error: BaseException | None = None
         # Whoever holds it decides whether the call is made: its turn, or its caller's patience.
         self._decided = threading.Lock()
+        self._taken = False
 
     def give_up(self) -> None:
         """Never make the call, unless its turn has come."""
@@ -106,18 +108,16 @@ class Turn:
             self._settle()
 
     def take(self) -> None:
-        """Make the call, unless its caller gave up. Nobody is told yet."""
-        if not self._decided.acquire(blocking=False):
+        """Make the call, unless its caller gave up; made again, only the last time counts. Nobody is told yet."""
+        if not self._taken:
+            self._taken = self._decided.acquire(blocking=False)
+        if not self._taken:
             return
+        self._result = self._error = None
         try:
             self._result = self._call()
         except BaseException as caught:  # noqa: BLE001 - it is raised again, where the caller is
             self._error = caught
-
-    def fail(self, error: BaseException) -> None:
-        """Whatever the call returned or raised does not count; if it was not made yet, it never is."""
-        self._decided.acquire(blocking=False)
-        self._error = error
 
     def tell(self) -> None:
         """Wake the caller up with what became of the call."""

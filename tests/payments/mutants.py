@@ -61,7 +61,7 @@ MUTANTS: dict[str, Mutant] = {
     "a claim is told before the commit that it shares": Mutant(
         FoundBy.CRASHES,
         LedgerThread._work,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
-        {"turn.take()": "turn.take() or turn.tell()"},
+        {"turn.take()\n        except": "turn.take() or turn.tell()\n        except"},
         at_once=True,
     ),
     "sent first and claimed afterwards": Mutant(

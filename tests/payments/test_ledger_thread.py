@@ -62,6 +62,10 @@ def ledger_thread(commits: Commits) -> Generator[LedgerThread]:
     thread.close()
 
 
+LONG = 60.0
+"""Seconds that no call waits on any machine."""
+
+
 class Held:
     """A call that ends when it is let go."""
 
@@ -129,6 +133,7 @@ async def test_a_call_behind_one_that_hangs_is_given_up_and_never_made() -> None
         await held.has_begun()
         with pytest.raises(LedgerUnavailable, match="busy with another task"):
             await thread(lambda: made.append(1))
+        thread.patience_seconds = LONG
         held.leave.set()
     await thread(lambda: made.append(2))
     assert made == [2]
@@ -209,25 +214,59 @@ async def test_nobody_is_told_before_the_commit(ledger_thread: LedgerThread, com
     assert told == ["first"]
 
 
-async def test_a_commit_that_fails_fails_every_call_in_it(ledger_thread: LedgerThread, commits: Commits) -> None:
-    """What was denied, too: it may have been denied for a payment that is not there."""
-    commits.fails_at = "commit"
+@pytest.mark.parametrize("moment", ["begin", "commit"])
+async def test_calls_whose_commit_fails_are_made_again_one_by_one(
+    ledger_thread: LedgerThread, commits: Commits, moment: str
+) -> None:
+    """Nothing of it was kept; and a call that spoils it for all must not cost another payment its outcome."""
+    commits.fails_at = moment
 
     told = await made_behind(ledger_thread, commits.call("a"), commits.call("b", PolicyDenied("no room")))
 
-    assert commits.events == ["begin", "a", "b", "commit"]
-    assert told == ["no commit", "no commit"]
-    assert await ledger_thread(commits.call("c")) == "c"
+    together = ["begin", "a", "b", "commit"]
+    assert commits.events == [*together[: together.index(moment) + 1], "a", "b"]
+    assert told == ["a", "no room"]
 
 
-async def test_a_commit_that_cannot_begin_makes_no_call(ledger_thread: LedgerThread, commits: Commits) -> None:
-    """Everybody is told, and nobody waits for ever."""
-    commits.fails_at = "begin"
+async def test_what_a_call_made_again_did_before_does_not_count(ledger_thread: LedgerThread, commits: Commits) -> None:
+    """Only what it returned or raised with a commit of its own is true."""
+    commits.fails_at = "commit"
+    denials = [PolicyDenied("denied for a payment that was not kept")]
 
-    told = await made_behind(ledger_thread, commits.call("a"), commits.call("b"))
+    def denied_once() -> str:
+        if denials:
+            raise denials.pop()
+        return "let through"
 
-    assert commits.events == ["begin"]
-    assert told == ["no begin", "no begin"]
+    def denied_later() -> str:
+        if commits.events[-1] == "commit":
+            raise LedgerUnavailable("the disk is full")
+        return "let through"
+
+    assert await made_behind(ledger_thread, denied_once, denied_later) == ["let through", "the disk is full"]
+
+
+async def test_a_call_given_up_is_not_made_again(commits: Commits) -> None:
+    """Its caller has been told."""
+    commits.fails_at = "commit"
+    held, thread = Held(), LedgerThread(commits.together, patience_seconds=0.01)
+    kept: list[str] = []
+
+    async def keep() -> None:
+        kept.append(await thread(commits.call("c")))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(thread, held)
+        await held.has_begun()
+        with pytest.raises(LedgerUnavailable, match="busy with another task"):
+            await thread(commits.call("a"))
+        thread.patience_seconds = LONG
+        tasks.start_soon(keep)
+        await anyio.wait_all_tasks_blocked()
+        held.leave.set()
+    assert commits.events == ["begin", "c", "commit", "c"]
+    assert kept == ["c"]
+    thread.close()
 
 
 async def test_a_call_that_raises_leaves_the_others_of_its_commit_alone(
@@ -257,6 +296,7 @@ async def test_a_call_given_up_is_not_made_with_those_it_queued_with(commits: Co
         for name in "ab":
             with pytest.raises(LedgerUnavailable, match="busy with another task"):
                 await thread(commits.call(name))
+        thread.patience_seconds = LONG
         held.leave.set()
     assert await thread(commits.call("c")) == "c"
     assert commits.events in (["begin", "commit", "c"], ["begin", "c", "commit"])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from blikk_payments.errors import LedgerUnavailable, PolicyDenied
 from blikk_payments.ledger import Claim
+from blikk_payments.ledger_thread import LedgerThread
 from blikk_payments.models import ClaimState, Facts
 from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.ledger_factories import (
@@ -263,3 +266,41 @@ def test_together_and_nothing_to_do_is_nothing(path: Path) -> None:
         with ledger.together():
             assert ledger.by_key(KEY, now=NOON) is None
         assert claim(ledger, KEY).record.state is ClaimState.SENDING
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_call_that_spoils_a_shared_commit_costs_no_other_payment_its_outcome(
+    path: Path, anyio_backend: str
+) -> None:
+    """An outcome that is not written down makes a payment unknown, which a person has to clear up."""
+    leave, told = threading.Event(), list[str]()
+
+    def spoil(facts: Facts) -> None:
+        del facts
+        raise sqlite3.DatabaseError("an error of the file")
+
+    async def try_to_claim() -> None:
+        try:
+            await thread(lambda: claim(ledger, OTHER_KEY, spoil))
+        except LedgerUnavailable as error:
+            told.append(error.message)
+
+    with SqliteLedger(path) as ledger:
+        claim(ledger, KEY)
+        thread = LedgerThread(ledger.together)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(thread, leave.wait)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(thread, lambda: ledger.created(KEY, 1, answer("blikk-1"), now=at(1)))
+            tasks.start_soon(try_to_claim)
+            await anyio.wait_all_tasks_blocked()
+            leave.set()
+        thread.close()
+        record = ledger.by_key(KEY, now=at(1))
+
+    assert record is not None
+    assert (record.state, record.payment_id) == (ClaimState.CREATED, "blikk-1")
+    assert len(told) == 1
+    assert LOST not in told[0]
+    assert kept(path) == [KEY]
