@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -10,13 +11,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.errors import PaymentsError, PolicyDenied
 from blikk_payments.models import Facts, PaymentIntent
 from blikk_payments.processes import ProcessIdentity
 from blikk_payments.sqlite_ledger import SqliteLedger
+
+if TYPE_CHECKING:
+    # The processes of races and crashes need it not.
+    import pytest
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 KEY, OTHER_KEY = "order-0001", "order-0002"
@@ -91,6 +96,30 @@ class Watching:
 
     def __call__(self, facts: Facts) -> None:
         self.facts.append(facts)
+
+
+def every_connection(patch: pytest.MonkeyPatch, prepare: Callable[[sqlite3.Connection], object]) -> None:
+    """Prepare every connection that a ledger opens meanwhile."""
+    real = sqlite3.connect
+
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = real(*args, **kwargs)
+        prepare(connection)
+        return connection
+
+    patch.setattr("blikk_payments.sqlite_schema.sqlite3.connect", connect)
+
+
+def full_disk(patch: pytest.MonkeyPatch) -> None:
+    """A disk that takes nothing more (SQLITE_FULL, brought about by SQLite's own limit on pages)."""
+    every_connection(patch, lambda connection: connection.execute("PRAGMA max_page_count=1"))
+
+
+def heard_statements(patch: pytest.MonkeyPatch) -> list[str]:
+    """What the ledgers that are opened meanwhile tell SQLite."""
+    statements: list[str] = []
+    every_connection(patch, lambda connection: connection.set_trace_callback(statements.append))
+    return statements
 
 
 def gone_process() -> ProcessIdentity:

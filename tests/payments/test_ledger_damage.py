@@ -11,7 +11,6 @@ import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,18 @@ from blikk_payments.ledger import Claim, Ledger
 from blikk_payments.models import ClaimState, Facts
 from blikk_payments.sqlite_ledger import SqliteLedger
 from blikk_payments.sqlite_schema import MIGRATIONS
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, at, in_child, intent, lookalike
+from tests.payments.ledger_factories import (
+    KEY,
+    NOON,
+    OTHER_KEY,
+    allow,
+    answer,
+    at,
+    full_disk,
+    in_child,
+    intent,
+    lookalike,
+)
 
 FIRST = intent(purpose="x" * 100)
 NOBODY = 65534
@@ -81,15 +91,10 @@ def test_a_full_ledger_claims_nothing_and_goes_on_when_there_is_room(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Issue: full disk (SQLITE_FULL, brought about by SQLite's own limit on pages)."""
-    real, decided = sqlite3.connect, list[Facts]()
-
-    def full(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = real(*args, **kwargs)
-        connection.execute("PRAGMA max_page_count=1")
-        return connection
+    decided: list[Facts] = []
 
     with monkeypatch.context() as patch, SqliteLedger(path) as ledger:
-        patch.setattr("blikk_payments.sqlite_schema.sqlite3.connect", full)
+        full_disk(patch)
         unclaimed = 0
         for number in range(50):
             try:

@@ -9,14 +9,13 @@ import stat
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.ledger_paths import default_ledger_path
 from blikk_payments.sqlite_ledger import SqliteLedger
-from tests.payments.ledger_factories import ACCOUNT, KEY, NOON, SSN, allow, answer, at, intent
+from tests.payments.ledger_factories import ACCOUNT, KEY, NOON, SSN, allow, answer, at, heard_statements, intent
 
 STATE = Path("/state")
 
@@ -102,16 +101,8 @@ def test_a_create_costs_two_durable_commits_and_a_poll_without_news_none(tmp_pat
 
 def test_commits_are_as_durable_as_sqlite_can_make_them(tmp_path: Path) -> None:
     """Issue: WAL with `synchronous=FULL`."""
-    statements: list[str] = []
-    real = sqlite3.connect
-
-    def tracing(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = real(*args, **kwargs)
-        connection.set_trace_callback(statements.append)
-        return connection
-
     with pytest.MonkeyPatch.context() as patch, SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
-        patch.setattr("blikk_payments.sqlite_schema.sqlite3.connect", tracing)
+        statements = heard_statements(patch)
         ledger.claim(intent(), allow, window_minutes=0, now=NOON)
 
     assert "PRAGMA journal_mode=WAL" in statements

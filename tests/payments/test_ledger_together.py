@@ -27,7 +27,9 @@ from tests.payments.ledger_factories import (
     answer,
     at,
     deny,
+    full_disk,
     gone_process,
+    heard_statements,
     in_child,
     intent,
 )
@@ -99,16 +101,8 @@ def test_each_call_sees_what_those_before_it_wrote(path: Path) -> None:
 
 def test_all_of_it_is_one_commit(path: Path) -> None:
     """That is what it is for."""
-    statements: list[str] = []
-    real = sqlite3.connect
-
-    def tracing(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = real(*args, **kwargs)
-        connection.set_trace_callback(statements.append)
-        return connection
-
     with pytest.MonkeyPatch.context() as patch, SqliteLedger(path) as ledger:
-        patch.setattr("blikk_payments.sqlite_schema.sqlite3.connect", tracing)
+        statements = heard_statements(patch)
         with ledger.together():
             for key in KEYS:
                 claim(ledger, key)
@@ -157,15 +151,10 @@ def test_what_only_reads_waits_for_nobody_s_lock(path: Path) -> None:
 
 def test_a_disk_that_is_full_keeps_none_of_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim that the disk refuses undoes the ones before it: all of them are told so, and none may be sent."""
-    real, told = sqlite3.connect, Told()
-
-    def full(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = real(*args, **kwargs)
-        connection.execute("PRAGMA max_page_count=1")
-        return connection
+    told = Told()
 
     with monkeypatch.context() as patch, SqliteLedger(path) as ledger:
-        patch.setattr("blikk_payments.sqlite_schema.sqlite3.connect", full)
+        full_disk(patch)
         calls = [partial(claim, ledger, f"order-{number:04}") for number in range(100)]
         with pytest.raises(LedgerUnavailable, match=LOST):
             make_together(ledger, told, *calls)
