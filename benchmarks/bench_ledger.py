@@ -1,9 +1,9 @@
 """Measure what writing payments down costs: `python benchmarks/bench_ledger.py`.
 
-Creates through the whole service against a Blikk that answers at once, many under way at a time, in turns with bare
-`sqlite3` in the same folder that writes the very same rows with as many durable commits as a create takes by itself:
-no reads, no Python of ours, no threads. Beside them, for scale, creates one after the other, and bare commits of one
-small row each. Exits 1 if a promise is broken.
+Creates through the whole service against a Blikk that answers at once, in turns with bare `sqlite3` in the same folder
+that writes the very same rows in as many durable commits: no reads, no Python of ours, no threads. Beside them, for
+scale, creates with many under way at a time, which share commits, and bare commits of one small row each. Exits 1 if a
+promise is broken.
 """
 
 from __future__ import annotations
@@ -183,27 +183,41 @@ def median_ratio(rounds: list[tuple[float, ...]], which: int, to: int) -> float:
     return statistics.median(one[which] / one[to] for one in rounds)
 
 
-def beside_bare(folder: Path, writes: list[Writes], commits: int) -> list[tuple[float, ...]]:
-    """Seconds for creates at once; one by one; for the same rows with bare `sqlite3`; for commits of a small row."""
-    share = CREATES * commits
+def beside_bare(folder: Path, writes: list[Writes], shared: list[Writes]) -> list[tuple[float, ...]]:
+    """Seconds for creates one by one; for what these write, bare; at once; for what these write, bare; for small rows.
+
+    Bare takes as many commits as ours: `writes` are those of creates one by one, `shared` those of creates at once.
+    """
+    creates = CREATES * (ROUNDS + WARM_ROUNDS)
+
+    def part(transactions: list[Writes], first: int, rounds: int) -> list[Writes]:
+        """What so many rounds of creates write, from that round on."""
+        return transactions[len(transactions) * first // (ROUNDS + WARM_ROUNDS) :][
+            : len(transactions) * rounds // (ROUNDS + WARM_ROUNDS)
+        ]
+
     small: list[Writes] = [[("BEGIN IMMEDIATE", ()), ("INSERT INTO small (key) VALUES (?)", ("key",)), ("COMMIT", ())]]
-    small *= share
-    SqliteLedger(folder / "same.sqlite3").check_writable()
+    small *= CREATES * len(writes) // creates
+    for name in ("same", "same-shared"):
+        SqliteLedger(folder / f"{name}.sqlite3").check_writable()
     with (
-        SqliteLedger(folder / "at-once.sqlite3") as at_once,
         SqliteLedger(folder / "one-by-one.sqlite3") as one_by_one,
+        SqliteLedger(folder / "at-once.sqlite3") as at_once,
         closing(Bare(folder / "same.sqlite3")) as same,
+        closing(Bare(folder / "same-shared.sqlite3")) as same_shared,
         closing(Bare(folder / "small.sqlite3")) as bare,
     ):
         # From the first checkpoint on a write-ahead log is written over, and no longer grows with every commit.
         bare.seconds_to_write(small * WARM_ROUNDS)
-        same.seconds_to_write(writes[: share * WARM_ROUNDS])
-        anyio.run(seconds_to_create, at_once, 1_000_000, CREATES * WARM_ROUNDS, AT_ONCE)
+        same.seconds_to_write(part(writes, 0, WARM_ROUNDS))
+        same_shared.seconds_to_write(part(shared, 0, WARM_ROUNDS))
         anyio.run(seconds_to_create, one_by_one, 1_000_000, CREATES * WARM_ROUNDS)
+        anyio.run(seconds_to_create, at_once, 1_000_000, CREATES * WARM_ROUNDS, AT_ONCE)
         return in_turns(
-            lambda number: anyio.run(seconds_to_create, at_once, number * 1_000, CREATES, AT_ONCE),
             lambda number: anyio.run(seconds_to_create, one_by_one, number * 1_000),
-            lambda number: same.seconds_to_write(writes[share * (WARM_ROUNDS + number) :][:share]),
+            lambda number: same.seconds_to_write(part(writes, WARM_ROUNDS + number, 1)),
+            lambda number: anyio.run(seconds_to_create, at_once, number * 1_000, CREATES, AT_ONCE),
+            lambda number: same_shared.seconds_to_write(part(shared, WARM_ROUNDS + number, 1)),
             lambda number: bare.seconds_to_write(small),
         )
 
@@ -226,23 +240,27 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="blikk-bench-") as name:
         folder = Path(name)
         creates = CREATES * (ROUNDS + WARM_ROUNDS)
-        writes = writes_of(folder, creates)
-        commits = len(writes) / creates
-        shared_commits = len(writes_of(folder, creates, AT_ONCE)) / creates
-        speed = beside_bare(folder, writes, round(commits))
+        writes, shared = writes_of(folder, creates), writes_of(folder, creates, AT_ONCE)
+        commits, shared_commits = (len(one) / creates for one in (writes, shared))
+        speed = beside_bare(folder, writes, shared)
         size = many_beside_few(folder)
-    share, growth = median_ratio(speed, 2, 0), median_ratio(size, 0, 1)
+    share, growth = median_ratio(speed, 1, 0), median_ratio(size, 0, 1)
     kept = [share >= LEAST_SHARE_OF_BARE, commits <= MOST_COMMITS, growth <= MOST_GROWTH]
     verdicts = ["kept" if one else "BROKEN" for one in kept]
-    at_once, one_by_one, same, small = (CREATES / median(speed, which) for which in range(4))
+    one_by_one, same, at_once, same_shared, small = (CREATES / median(speed, which) for which in range(5))
     many, few = (median(size, which) / CREATES * 1_000 for which in range(2))
-    print(f"{at_once:,.0f} creates a second on one process, {AT_ONCE} at once; bare sqlite3 writes the same rows")
     print(
-        f"  {same:,.0f} times a second: {share:.0%} of it; promise: at least {LEAST_SHARE_OF_BARE:.0%}, {verdicts[0]}"
+        f"{one_by_one:,.0f} creates a second on one process; bare sqlite3 writes the same rows {same:,.0f} times a second,"
     )
-    print(f"  for scale: one after the other {one_by_one:,.0f}, {median_ratio(speed, 2, 1):.0%} of it")
-    print(f"  for scale: as many commits of one small row each {small:,.0f} times a second")
-    print(f"{commits:.2f} durable commits a create, and {shared_commits:.2f} with {AT_ONCE} at once, which share them")
+    print(f"  in as many commits: {share:.0%} of it; promise: at least {LEAST_SHARE_OF_BARE:.0%}, {verdicts[0]}")
+    print(f"  with {AT_ONCE} at once, which share commits, {at_once:,.0f}: {median_ratio(speed, 1, 2):.0%} of the same")
+    print(
+        f"  and {median_ratio(speed, 3, 2):.0%} of bare sqlite3 that shares them alike, {same_shared:,.0f} times a second"
+    )
+    print(
+        f"  as many commits as one by one, of one small row each: {small:,.0f} times, {median_ratio(speed, 4, 0):.0%}"
+    )
+    print(f"{commits:.2f} durable commits a create, and {shared_commits:.2f} with {AT_ONCE} at once")
     print(f"  promise: at most {MOST_COMMITS}, {verdicts[1]}")
     print(f"{few:.2f} ms for a create among {FEW:,} payments, {many:.2f} ms among {MANY:,}")
     print(f"  {growth:.2f} times as long; promise: at most {MOST_GROWTH} times, {verdicts[2]}")

@@ -73,7 +73,7 @@ T = TypeVar("T")
 
 PAID = answer(Status.SUCCESS)
 LOST = Uncertain("The connection to Blikk failed before its answer arrived.")
-SHORT = Timeouts(connect_seconds=5.0, read_seconds=0.5, create_total_seconds=2.0, read_total_seconds=2.0)
+SHORT = Timeouts(connect_seconds=1.0, read_seconds=0.3, create_total_seconds=1.0, read_total_seconds=1.0)
 NO_PAYMENT = ClaimState.REFUSED
 MAYBE = ClaimState.UNKNOWN
 in_real_time = pytest.mark.parametrize("anyio_backend", ["asyncio"])

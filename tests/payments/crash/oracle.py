@@ -25,7 +25,7 @@ def problems(world: World, folder: Folder, said: dict[str, Any], record: Sequenc
     for key, outcome in said.get("all", {}).items():
         if len(made_for(folder, key, record)) > 1:
             found.append(f"paid twice under {key}")
-        if made_for(folder, key, record) and outcome["state"] not in ("created", "unknown"):
+        if made_for(folder, key, record) and outcome.get("state") not in ("created", "unknown"):
             found.append(f"the bank made a payment for {key}, and the ledger says {outcome}")
     if made and state not in ("created", "unknown"):
         found.append(f"the bank made {made[0]}, and the ledger says {state}")
