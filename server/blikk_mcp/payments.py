@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from blikk_mcp.settings import Settings
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.links import is_loopback
+from blikk_payments.ledger_paths import blikk_of
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService
 from blikk_payments.sqlite_ledger import SqliteLedger
@@ -46,7 +47,7 @@ def policy_of(settings: Settings) -> Policy:
 async def running_service(settings: Settings, redact: Callable[[str], str]) -> AsyncGenerator[PaymentService]:
     """The service, and at the end the requests under way finished or written down, and everything closed."""
     channel = ChannelClient(settings.base_url, settings.api_key, redact=redact)
-    ledger = SqliteLedger(settings.ledger)
+    ledger = SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url))
     service = PaymentService(
         channel=channel,
         ledger=ledger,

@@ -60,7 +60,11 @@ SETTINGS = (
         "",
         "only for a channel with no configured account: the account that pays, 12 digits",
     ),
-    Setting("BLIKK_LEDGER", "a file in the user's state folder, one per base URL", "path of the SQLite ledger"),
+    Setting(
+        "BLIKK_LEDGER",
+        "a file in the user's state folder, one per base URL",
+        "path of the SQLite ledger; one that holds another base URL's payments is refused",
+    ),
     Setting("BLIKK_MAX_AMOUNT_ISK", "100000", "most that one payment may be, in krónur"),
     Setting("BLIKK_DAILY_LIMIT_ISK", "500000", "most that one day's payments (UTC) may add up to, in krónur"),
     Setting(

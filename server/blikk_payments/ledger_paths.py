@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from blikk_payments.channel.links import is_loopback
 from blikk_payments.errors import LedgerUnavailable
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -18,13 +19,25 @@ _WRITABLE_BY_OTHERS, _ANYTHING_FOR_OTHERS = 0o022, 0o077
 
 def default_ledger_path(base_url: str, state_home: Path) -> Path:
     """One file per base URL, so that sandbox and production never mix."""
+    host = urlsplit(base_url.strip()).hostname or ""
+    readable = re.sub(r"[^a-z0-9.-]+", "-", host) or "host"
+    short = hashlib.sha256(_normalised(base_url).encode()).hexdigest()[:8]
+    return state_home / "blikk-mcp" / f"ledger-{readable}-{short}.sqlite3"
+
+
+def blikk_of(base_url: str) -> str:
+    """Which Blikk a base URL leads to: what a ledger is tied to, so that a file that was named does not mix them either.
+
+    All of this machine is one: a sandbox has another port every time.
+    """
+    return "loopback" if is_loopback(base_url.strip()) else _normalised(base_url)
+
+
+def _normalised(base_url: str) -> str:
     parts = urlsplit(base_url.strip())
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     port = parts.port or _DEFAULT_PORTS.get(scheme, 0)
-    normalised = f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"
-    short = hashlib.sha256(normalised.encode()).hexdigest()[:8]
-    readable = re.sub(r"[^a-z0-9.-]+", "-", host) or "host"
-    return state_home / "blikk-mcp" / f"ledger-{readable}-{short}.sqlite3"
+    return f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 def secure_file(path: Path) -> tuple[int, int]:

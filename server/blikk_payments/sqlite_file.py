@@ -19,9 +19,10 @@ _WRITE, _READ = "BEGIN IMMEDIATE", "BEGIN"
 class SqliteFile:
     """Opens the file on first use. After an error of the disk or the file it is opened, and checked, anew."""
 
-    def __init__(self, path: Path, busy_timeout_seconds: float) -> None:
+    def __init__(self, path: Path, busy_timeout_seconds: float, blikk: str = "") -> None:
         self._path = path
         self._busy_timeout_seconds = busy_timeout_seconds
+        self._blikk = blikk
         self._lock = threading.RLock()
         self._shared: sqlite3.Connection | None = None
         self._begun = False
@@ -136,7 +137,7 @@ class SqliteFile:
             raise LedgerUnavailable("The ledger was moved or replaced while in use. Put it back, or restart.")
         if self._rows is None:
             identity = secure_file(self._path)
-            connection = connect(self._path, self._busy_timeout_seconds)
+            connection = connect(self._path, self._busy_timeout_seconds, self._blikk)
             try:
                 self._rows = Rows(connection)
             except BaseException:

@@ -37,17 +37,22 @@ WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
 """A longer duplicate window is taken as this one."""
 
 
-class SqliteLedger(Ledger):
-    """Opened on first use: a file 0600 in a folder 0700, created if missing. Also a context manager."""
+class SqliteLedger(Ledger, AbstractContextManager["SqliteLedger"]):
+    """Opened on first use: a file 0600 in a folder 0700, created if missing. Also a context manager.
+
+    `blikk` (see `blikk_of`): it is tied to the first one it is opened for, and refuses others. `""`: only to look.
+    """
 
     def __init__(
-        self, path: Path, *, process: ProcessIdentity | None = None, busy_timeout_seconds: float = 5.0
+        self,
+        path: Path,
+        *,
+        blikk: str = "",
+        process: ProcessIdentity | None = None,
+        busy_timeout_seconds: float = 5.0,
     ) -> None:
-        self._file = SqliteFile(path, busy_timeout_seconds)
+        self._file = SqliteFile(path, busy_timeout_seconds, blikk)
         self._sender = (process or ProcessIdentity.current()).dump()
-
-    def __enter__(self) -> SqliteLedger:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -138,7 +143,8 @@ class SqliteLedger(Ledger):
             before = rows.require(idempotency_key)
             if before.record.state is ClaimState.REFUSED and before.record.attempt == attempt:
                 return before.record
-            _raise(objection(before.record, ClaimState.REFUSED, attempt))
+            if problem := objection(before.record, ClaimState.REFUSED, attempt):
+                raise problem
             after = before.becomes(now_refused(before.record, code, bank_text, now))
             return rows.save(before, after, Event.REFUSED, {"code": code}, now).record
 
@@ -148,7 +154,8 @@ class SqliteLedger(Ledger):
             before = rows.require(idempotency_key)
             if before.record.state is ClaimState.UNKNOWN and before.record.attempt == attempt:
                 return before.record
-            _raise(objection(before.record, ClaimState.UNKNOWN, attempt))
+            if problem := objection(before.record, ClaimState.UNKNOWN, attempt):
+                raise problem
             after = before.becomes(now_unknown(before.record, now))
             return rows.save(before, after, Event.UNKNOWN, {"reason": reason}, now).record
 
@@ -291,8 +298,3 @@ class SqliteLedger(Ledger):
 
     def _is_gone(self, token: str) -> bool:
         return token != self._sender and is_gone(token)
-
-
-def _raise(problem: PaymentsError | None) -> None:
-    if problem is not None:
-        raise problem

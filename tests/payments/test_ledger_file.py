@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from blikk_payments.channel.wire import Status
-from blikk_payments.ledger_paths import default_ledger_path
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.ledger_paths import blikk_of, default_ledger_path
 from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.ledger_factories import ACCOUNT, KEY, NOON, SSN, allow, answer, at, heard_statements, intent
 
@@ -148,9 +149,58 @@ def test_no_base_url_leads_out_of_the_folder(url: str) -> None:
     assert default_ledger_path(url, STATE).parent == STATE / "blikk-mcp"
 
 
-def _ledger_with_one_claim(folder: Path) -> Path:
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ("http://127.0.0.1:8000/paymentchannel", "https://api.blikk.tech/paymentchannel"),
+        ("https://stage.blikk.tech/paymentchannel", "https://api.blikk.tech/paymentchannel"),
+        ("https://api.blikk.tech/paymentchannel", "https://stage.blikk.tech/paymentchannel"),
+        ("https://api.blikk.tech/paymentchannel", "https://api.blikk.tech/other"),
+    ],
+)
+def test_one_ledger_never_holds_two_blikks(tmp_path: Path, first: str, other: str) -> None:
+    """Issue: sandbox and production never mix; nor where the operator names the file."""
+    path = _ledger_with_one_claim(tmp_path, blikk_of(first))
+
+    with SqliteLedger(path, blikk=blikk_of(other)) as ledger:
+        with pytest.raises(LedgerUnavailable, match="another base URL"):
+            ledger.claim(intent("purchase-2"), allow, window_minutes=0, now=NOON)
+        with pytest.raises(LedgerUnavailable, match="another base URL"):
+            ledger.by_key(intent().idempotency_key, now=NOON)
+    with SqliteLedger(path, blikk=blikk_of(first)) as ledger:
+        assert [record.idempotency_key for record in ledger.records(now=NOON)] == [intent().idempotency_key]
+
+
+@pytest.mark.parametrize(
+    ("first", "same"),
+    [
+        ("https://api.blikk.tech/paymentchannel", " HTTPS://API.blikk.tech:443/paymentchannel/"),
+        ("http://127.0.0.1:8000/paymentchannel", "http://127.0.0.1:8001/paymentchannel"),
+        ("http://127.0.0.1:8000/paymentchannel", "http://[::1]:8000/paymentchannel"),
+        ("http://127.0.0.1:8000/paymentchannel", "http://localhost:9000"),
+    ],
+)
+def test_a_ledger_is_open_to_its_own_blikk_however_that_is_written(tmp_path: Path, first: str, same: str) -> None:
+    """Ours: a sandbox has another port every time."""
+    path = _ledger_with_one_claim(tmp_path, blikk_of(first))
+
+    with SqliteLedger(path, blikk=blikk_of(same)) as ledger:
+        assert ledger.by_key(intent().idempotency_key, now=NOON) is not None
+
+
+def test_a_ledger_that_was_tied_to_no_blikk_is_tied_to_the_first(tmp_path: Path) -> None:
+    """Ours: one of before, and one that was only looked at, belong to whoever pays with them."""
+    path = _ledger_with_one_claim(tmp_path)
+    for blikk in ("", blikk_of("https://stage.blikk.tech"), ""):
+        with SqliteLedger(path, blikk=blikk) as ledger:
+            assert ledger.verify() == []
+    with SqliteLedger(path, blikk=blikk_of("https://api.blikk.tech")) as ledger, pytest.raises(LedgerUnavailable):
+        ledger.check_writable()
+
+
+def _ledger_with_one_claim(folder: Path, blikk: str = "") -> Path:
     path = folder / "ledger.sqlite3"
-    with SqliteLedger(path) as ledger:
+    with SqliteLedger(path, blikk=blikk) as ledger:
         ledger.claim(intent(), allow, window_minutes=0, now=NOON)
     return path
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from blikk_mcp.settings import PRODUCTION_URL
+from blikk_payments.ledger_paths import blikk_of
+from blikk_payments.sqlite_ledger import SqliteLedger
 from blikk_sandbox.running import RunningSandbox
 from tests.sandbox_control import control, received
 from tests.server.running import PAYMENT, call, connected, environment
@@ -173,3 +176,24 @@ def test_a_ledger_that_cannot_be_written_is_reported(environ: dict[str, str], tm
     ended = blikk_mcp("doctor", environ=environ)
     assert ended.returncode == 1
     assert "ledger: " in ended.stdout
+
+
+async def test_another_blikks_ledger_pays_nothing_and_can_be_looked_at(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """Issue: sandbox and production never mix; ours: nor in a file that the operator names for both."""
+    with SqliteLedger(Path(environ["BLIKK_LEDGER"]), blikk=blikk_of(PRODUCTION_URL)) as ledger:
+        ledger.check_writable()
+
+    async with connected(environ) as client:
+        result = await call(client, "create_payment", PAYMENT)
+        looked_up = await call(client, "get_payment_status", {"idempotency_key": KEY})
+
+    assert result["error_code"] == looked_up["error_code"] == "ledger_unavailable"
+    assert "BLIKK_BASE_URL" in result["error_message"]
+    assert received(sandbox) == []
+    for command in (["doctor"], ["ledger", "resolve", KEY, "--created", "id-1", "--note", "seen by me"]):
+        refused = blikk_mcp(*command, environ=environ)
+        assert refused.returncode == 1
+        assert "another base URL" in refused.stdout + refused.stderr
+    assert blikk_mcp("ledger", "list", environ=environ).returncode == 0

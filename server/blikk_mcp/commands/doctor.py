@@ -83,10 +83,11 @@ def _surroundings(settings: Settings, *, named: bool) -> list[Finding]:
 
 
 def _ledger(settings: Settings) -> list[Finding]:
+    from blikk_payments.ledger_paths import blikk_of
     from blikk_payments.models import ClaimState
     from blikk_payments.sqlite_ledger import SqliteLedger
 
-    ledger = SqliteLedger(settings.ledger)
+    ledger = SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url))
     try:
         records = list(ledger.records(now=datetime.now(UTC)))
         ledger.check_writable()

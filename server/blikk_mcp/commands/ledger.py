@@ -16,6 +16,7 @@ from blikk_mcp.setting_values import SettingsError
 from blikk_mcp.settings import Settings, read_settings
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
+from blikk_payments.ledger_paths import blikk_of
 from blikk_payments.models import PaymentRecord
 from blikk_payments.sqlite_ledger import SqliteLedger
 
@@ -57,13 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
     raw_key = os.environ.get("BLIKK_API_KEY", "")
     redact = redactor_of(raw_key).text
     try:
-        settings = read_settings(os.environ, need_key=bool(getattr(arguments, "created", None)))
+        asks_blikk = bool(getattr(arguments, "created", None))
+        settings = read_settings(os.environ, need_key=asks_blikk)
         redact = redactor_of(raw_key, settings.api_key.get_secret_value()).text
 
         def say(text: str) -> None:
             sys.stdout.write(f"{redact(text)}\n")
 
-        with SqliteLedger(settings.ledger) as ledger:
+        with SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url) if asks_blikk else "") as ledger:
             return int(arguments.run_it(ledger, settings, arguments, say))
     except SettingsError as error:
         return _fail(redact, "\n".join(map(str, error.problems)))
