@@ -26,7 +26,7 @@ def default_ledger_path(base_url: str, state_home: Path) -> Path:
 
 
 def blikk_of(base_url: str) -> str:
-    """Which Blikk a base URL leads to: what a ledger is tied to, so that a file that was named does not mix them either.
+    """Which Blikk a base URL leads to: a ledger's first payment ties it to one, so that a file that was named mixes none.
 
     All of this machine is one: a sandbox has another port every time.
     """

@@ -137,9 +137,9 @@ class SqliteFile:
             raise LedgerUnavailable("The ledger was moved or replaced while in use. Put it back, or restart.")
         if self._rows is None:
             identity = secure_file(self._path)
-            connection = connect(self._path, self._busy_timeout_seconds, self._blikk)
+            connection = connect(self._path, self._busy_timeout_seconds)
             try:
-                self._rows = Rows(connection)
+                self._rows = Rows(connection, self._blikk)
             except BaseException:
                 connection.close()
                 raise

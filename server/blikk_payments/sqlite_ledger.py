@@ -40,16 +40,11 @@ WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
 class SqliteLedger(Ledger, AbstractContextManager["SqliteLedger"]):
     """Opened on first use: a file 0600 in a folder 0700, created if missing. Also a context manager.
 
-    `blikk` (see `blikk_of`): it is tied to the first one it is opened for, and refuses others. `""`: only to look.
+    `blikk` (see `blikk_of`): its first claim ties it to that one, and it refuses every other. `""`: any one's.
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        blikk: str = "",
-        process: ProcessIdentity | None = None,
-        busy_timeout_seconds: float = 5.0,
+        self, path: Path, *, blikk: str = "", process: ProcessIdentity | None = None, busy_timeout_seconds: float = 5.0
     ) -> None:
         self._file = SqliteFile(path, busy_timeout_seconds, blikk)
         self._sender = (process or ProcessIdentity.current()).dump()
@@ -66,6 +61,7 @@ class SqliteLedger(Ledger, AbstractContextManager["SqliteLedger"]):
     ) -> Claim:
         """See `Ledger.claim`: the key, the limits' room and *sending* are taken in one durable commit."""
         with self._file.writing() as rows:
+            rows.tie()
             earlier = rows.by_key(intent.idempotency_key)
             if earlier is not None and earlier.record.state is not ClaimState.REFUSED:
                 rows.fingerprints.require_same(earlier, intent)

@@ -17,7 +17,7 @@ from blikk_payments.history import (
     next_link,
 )
 from blikk_payments.sqlite_columns import COLUMNS, NAMES, from_row, to_row
-from blikk_payments.sqlite_schema import DAMAGED
+from blikk_payments.sqlite_schema import DAMAGED, OTHER_BLIKK
 from blikk_payments.stored import Fingerprints, Payee, StoredPayment, utc_text
 
 Part = TypeVar("Part")
@@ -52,9 +52,22 @@ _PERSONAL = ("creditor_name", "purpose", "approval_url", "bank_text")
 class Rows:
     """The tables of one open ledger."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, blikk: str = "") -> None:
         self.connection = connection
         self.fingerprints = Fingerprints(_parsed(bytes.fromhex, self._meta("fingerprint_key")))
+        self._blikk = blikk
+        self._tied = not blikk or self._is_tied()
+
+    def tie(self) -> None:
+        """Make the ledger this Blikk's: a payment in a sandbox must not answer for one in production, nor take its room.
+
+        Raises:
+            LedgerUnavailable: it is another one's.
+        """
+        # Undone with its transaction, so only what is found is certain.
+        self._tied = self._tied or self._is_tied()
+        if not self._tied:
+            self.connection.execute("INSERT INTO meta (name, value) VALUES ('blikk', ?)", (self._blikk,))
 
     def by_key(self, idempotency_key: str) -> StoredPayment | None:
         """The payment under this key."""
@@ -243,6 +256,12 @@ class Rows:
 
     def _many(self, where: str, *values: object) -> list[StoredPayment]:
         return [from_row(row) for row in self.connection.execute(f"{_SELECT} {where}", values).fetchall()]
+
+    def _is_tied(self) -> bool:
+        row = self.connection.execute("SELECT value FROM meta WHERE name = 'blikk'").fetchone()
+        if row not in (None, (self._blikk,)):
+            raise LedgerUnavailable(OTHER_BLIKK)
+        return row is not None
 
     def _meta(self, name: str) -> str:
         row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

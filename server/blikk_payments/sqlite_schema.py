@@ -26,6 +26,11 @@ DAMAGED = (
     "merchant portal before anything is paid again."
 )
 
+OTHER_BLIKK = (
+    "The ledger holds payments of another Blikk: of another base URL. Name another file in BLIKK_LEDGER, or set "
+    "BLIKK_BASE_URL to the one it is of."
+)
+
 _VERSION_1 = (
     """
     CREATE TABLE meta (
@@ -139,11 +144,11 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_version_
 """What makes version n+1 of version n, in order. A released one is never edited."""
 
 
-def connect(path: Path, busy_timeout_seconds: float, blikk: str = "") -> sqlite3.Connection:
-    """Open an existing file as a ledger, checked, at the newest version, and tied to this Blikk if one is named.
+def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+    """Open an existing file as a ledger, checked and at the newest version.
 
     Raises:
-        LedgerUnavailable: it is no ledger of ours, another Blikk's, from a newer version, damaged, or cannot be written.
+        LedgerUnavailable: it is no ledger of ours, from a newer version, damaged, or cannot be written.
         sqlite3.Error: for `explain` to put into words.
     """
     connection = sqlite3.connect(
@@ -162,8 +167,6 @@ def connect(path: Path, busy_timeout_seconds: float, blikk: str = "") -> sqlite3
         # A lost page may have held a key that was paid: better no payment than a second one.
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise LedgerUnavailable(DAMAGED)
-        if blikk:
-            _require_blikk(connection, blikk)
     except BaseException:
         connection.close()
         raise
@@ -217,19 +220,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _require_blikk(connection: sqlite3.Connection, blikk: str) -> None:
-    """A payment in the sandbox must not answer for one in production, nor take its room."""
-    find = "SELECT value FROM meta WHERE name = 'blikk'"
-    if connection.execute(find).fetchone() is None:
-        # Another process may be first, for another one.
-        connection.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('blikk', ?)", (blikk,))
-    if connection.execute(find).fetchone() != (blikk,):
-        raise LedgerUnavailable(
-            "The ledger holds payments of another Blikk: of another base URL. Name another file in BLIKK_LEDGER, or set "
-            "BLIKK_BASE_URL to the one it is of."
-        )
 
 
 _WORDS = {

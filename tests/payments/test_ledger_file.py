@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from blikk_payments.channel.wire import Status
-from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.errors import LedgerUnavailable, PolicyDenied
 from blikk_payments.ledger_paths import blikk_of, default_ledger_path
+from blikk_payments.models import Facts
 from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.ledger_factories import ACCOUNT, KEY, NOON, SSN, allow, answer, at, heard_statements, intent
 
@@ -188,14 +189,23 @@ def test_a_ledger_is_open_to_its_own_blikk_however_that_is_written(tmp_path: Pat
         assert ledger.by_key(intent().idempotency_key, now=NOON) is not None
 
 
-def test_a_ledger_that_was_tied_to_no_blikk_is_tied_to_the_first(tmp_path: Path) -> None:
-    """Ours: one of before, and one that was only looked at, belong to whoever pays with them."""
+def test_only_a_payment_ties_a_ledger(tmp_path: Path) -> None:
+    """Ours: who looks, or is denied, puts nothing there that could be mixed; a ledger of before is the next payer's."""
     path = _ledger_with_one_claim(tmp_path)
-    for blikk in ("", blikk_of("https://stage.blikk.tech"), ""):
-        with SqliteLedger(path, blikk=blikk) as ledger:
-            assert ledger.verify() == []
-    with SqliteLedger(path, blikk=blikk_of("https://api.blikk.tech")) as ledger, pytest.raises(LedgerUnavailable):
-        ledger.check_writable()
+
+    def deny(facts: Facts) -> None:
+        raise PolicyDenied("no room")
+
+    with SqliteLedger(path, blikk="first") as first, SqliteLedger(path, blikk="second") as second:
+        first.check_writable()
+        with pytest.raises(PolicyDenied):
+            first.claim(intent("purchase-2"), deny, window_minutes=0, now=NOON)
+        for key in ("purchase-3", "purchase-4"):
+            second.claim(intent(key), allow, window_minutes=0, now=NOON)
+        # It has been open since before the ledger was tied.
+        with pytest.raises(LedgerUnavailable, match="another base URL"):
+            first.claim(intent("purchase-3"), allow, window_minutes=0, now=NOON)
+        assert second.verify() == []
 
 
 def _ledger_with_one_claim(folder: Path, blikk: str = "") -> Path:

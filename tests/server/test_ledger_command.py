@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from blikk_mcp.settings import PRODUCTION_URL
 from blikk_payments.ledger_paths import blikk_of
 from blikk_payments.sqlite_ledger import SqliteLedger
 from blikk_sandbox.running import RunningSandbox
+from tests.payments.ledger_factories import allow, intent
 from tests.sandbox_control import control, received
 from tests.server.running import PAYMENT, call, connected, environment
 from tests.server.test_commands import blikk_mcp
@@ -183,7 +185,7 @@ async def test_another_blikks_ledger_pays_nothing_and_can_be_looked_at(
 ) -> None:
     """Issue: sandbox and production never mix; ours: nor in a file that the operator names for both."""
     with SqliteLedger(Path(environ["BLIKK_LEDGER"]), blikk=blikk_of(PRODUCTION_URL)) as ledger:
-        ledger.check_writable()
+        ledger.claim(intent("in production"), allow, window_minutes=0, now=datetime.now(UTC))
 
     async with connected(environ) as client:
         result = await call(client, "create_payment", PAYMENT)
