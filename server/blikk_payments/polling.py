@@ -52,6 +52,7 @@ class _Topic:
     reading: Reading | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
     poke: anyio.Event = field(default_factory=anyio.Event)
+    queued: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
 
 class Watch:
@@ -106,6 +107,7 @@ class Poller:
             self._tasks.start_soon(self._run, topic)
         elif topic.reading is not None and topic.reading.at < now - FRESH_SECONDS:
             topic.poke.set()
+            topic.queued.cancel()
         topic.waiters += 1
         try:
             yield Watch(topic, now)
@@ -119,7 +121,11 @@ class Poller:
         with topic.scope:
             changed_at = anyio.current_time()
             while True:
-                await self._turn(routine=topic.reading is not None and not topic.poke.is_set())
+                if topic.reading is not None and not topic.poke.is_set():
+                    # A newcomer calls it off: whoever asks now does not wait behind everybody's routine.
+                    with anyio.CancelScope() as topic.queued:
+                        await self._routine_turn()
+                await anyio.sleep_until(self._not_before)
                 async with self._slots:
                     before, after = topic.reading, await self._take(topic)
                 topic.reading = after
@@ -133,11 +139,8 @@ class Poller:
                 with anyio.move_on_after(self._ladder.delay(status, after.at - changed_at, self._jitter())):
                     await topic.poke.wait()
 
-    async def _turn(self, *, routine: bool) -> None:
-        """Wait until this read may start. Routine ones are spread out, so that other calls find the process free."""
-        if not routine:
-            await anyio.sleep_until(self._not_before)
-            return
+    async def _routine_turn(self) -> None:
+        """Wait until a routine read may start: they are spread out, so that other calls find the process free."""
         # One after the other: those whose time came while the process was busy must not start all at once.
         async with self._routine:
             await anyio.sleep_until(max(self._not_before, self._next_routine_at))

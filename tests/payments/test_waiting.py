@@ -560,6 +560,27 @@ async def test_routine_reads_start_apart_even_after_the_process_was_busy(tmp_pat
     assert min(later - earlier for earlier, later in pairwise(starts)) > ROUTINE_GAP_SECONDS * 0.99
 
 
+async def test_a_newcomer_does_not_wait_behind_the_routine_of_others(tmp_path: Path) -> None:
+    """Somebody asks now; the hundreds of reads that are due next can be a moment later."""
+    payment_ids = [f"pay-{number:04}" for number in range(300)]
+    async with paying(tmp_path) as house, anyio.create_task_group() as tasks:
+        for payment_id in payment_ids:
+            house.channel.tell(payment_id, Status.PENDING)
+            tasks.start_soon(wait, house, 60, payment_id)
+        # By now each routine read waits for more than two seconds behind others.
+        await anyio.sleep(10)
+        for payment_id in payment_ids[::30]:
+            asked_at = anyio.current_time()
+            snapshot = await wait(house, 0, payment_id)
+            assert (snapshot.record.status, snapshot.fresh) == (Status.PENDING, True)
+            assert anyio.current_time() - asked_at < 0.1
+        # Nor does it cost the others their turn.
+        house.channel.read_ids.clear()
+        await anyio.sleep(len(payment_ids) * ROUTINE_GAP_SECONDS * 1.5)
+        assert set(house.channel.read_ids) == set(payment_ids)
+        tasks.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize(("status", "first"), [(Status.PENDING, 2), (Status.SCA_REQUIRED, 6), (Status.OTHER, 2)])
 async def test_at_its_own_pace_a_wait_asks_as_sparingly_as_others_do(
     tmp_path: Path, status: Status, first: float
