@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import anyio
 import mcp_types as types
 from mcp.client import Client
 from mcp.client.extension import advertise
@@ -158,6 +159,12 @@ class Host:
         from playwright.async_api import expect
 
         await expect(self.card.locator(f"#{part}")).to_have_text(text, timeout=20_000)
+
+    async def comes_true(self, condition: str) -> None:
+        """Wait until this holds in the card. Playwright's own way evaluates text in the page, which its policy forbids."""
+        look = f"const look = () => ({condition}) ? done() : requestAnimationFrame(look)"
+        with anyio.fail_after(20):
+            await self.card.evaluate(f"new Promise(done => {{ {look}; look() }})")
 
     def assert_content(self) -> None:
         """No complaint, and nothing fetched but the two pages and the card's own picture."""

@@ -47,9 +47,7 @@ async def test_nothing_is_found_on_the_card(browser: Browser, axe: str, scheme: 
             await host.start()
             found += await violations(host.card, axe)
             await host.show(state)
-            await host.card.wait_for_function(
-                "document.getElementById('state').textContent !== 'Getting the payment ready'"
-            )
+            await host.comes_true("document.getElementById('state').textContent !== 'Getting the payment ready'")
             found += await violations(host.card, axe)
         host.assert_content()
     assert found == []

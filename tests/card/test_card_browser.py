@@ -396,9 +396,9 @@ async def test_the_card_wears_the_hosts_theme(browser: Browser) -> None:
         half = {"--color-background-primary": "#ff0000"}
         await host.tell("ui/notifications/host-context-changed", {"styles": {"variables": half}})
         await host.tell("ui/notifications/host-context-changed", {"theme": "light"})
-        await host.card.wait_for_function(f"{background} === 'rgb(255, 255, 255)'")
+        await host.comes_true(f"{background} === 'rgb(255, 255, 255)'")
         await host.tell("ui/notifications/host-context-changed", {"styles": {"variables": PALETTE}})
-        await host.card.wait_for_function(f"{background} === 'rgb(251, 247, 239)'")
+        await host.comes_true(f"{background} === 'rgb(251, 247, 239)'")
         host.assert_content()
 
 
