@@ -118,7 +118,7 @@ def _run(world: World, folder: Folder, now: datetime, work: Callable[[PaymentSer
 
     async def live() -> T:
         async with _channel(world, folder) as channel, AsyncExitStack() as stack:
-            ledger = stack.enter_context(SqliteLedger(folder.ledger))
+            ledger = stack.enter_context(SqliteLedger(folder.ledger, blikk="loopback"))
             service = PaymentService(
                 channel=channel,
                 ledger=ledger,
