@@ -37,7 +37,7 @@ WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
 """A longer duplicate window is taken as this one."""
 
 
-class SqliteLedger(Ledger, AbstractContextManager["SqliteLedger"]):
+class SqliteLedger(Ledger):
     """Opened on first use: a file 0600 in a folder 0700, created if missing. Also a context manager.
 
     `blikk` (see `blikk_of`): its first claim ties it to that one, and it refuses every other. `""`: any one's.
@@ -48,6 +48,9 @@ class SqliteLedger(Ledger, AbstractContextManager["SqliteLedger"]):
     ) -> None:
         self._file = SqliteFile(path, busy_timeout_seconds, blikk)
         self._sender = (process or ProcessIdentity.current()).dump()
+
+    def __enter__(self) -> SqliteLedger:
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -258,16 +258,20 @@ class Rows:
         return [from_row(row) for row in self.connection.execute(f"{_SELECT} {where}", values).fetchall()]
 
     def _is_tied(self) -> bool:
-        row = self.connection.execute("SELECT value FROM meta WHERE name = 'blikk'").fetchone()
-        if row not in (None, (self._blikk,)):
+        blikk = self._found("blikk")
+        if blikk not in (None, self._blikk):
             raise LedgerUnavailable(OTHER_BLIKK)
-        return row is not None
+        return blikk is not None
 
     def _meta(self, name: str) -> str:
-        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        if row is None:
+        value = self._found(name)
+        if value is None:
             raise LedgerUnavailable(DAMAGED)
-        return str(row[0])
+        return value
+
+    def _found(self, name: str) -> str | None:
+        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
 
 
 def _parsed(read: Callable[[str], Part], text: str) -> Part:
