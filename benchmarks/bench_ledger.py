@@ -192,7 +192,8 @@ def fill(path: Path, payments: int) -> None:
     with file.writing() as rows:
         for number in range(payments):
             at = NOW - timedelta(days=30) * (1 - number / payments)
-            claimed = rows.fingerprints.sending(an_intent(10_000_000 + number), (), None, "", at)
+            intent = an_intent(10_000_000 + number)
+            claimed = rows.fingerprints.sending(intent, rows.fingerprints.account(intent), (), None, "", at)
             answered = replace(
                 claimed.record, state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS
             )

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from blikk_payments.ledger import HistoryEntry
 
@@ -35,8 +35,7 @@ class Event(StrEnum):
     PRUNED = "pruned"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One history row as it is stored; `at` and `detail` are the exact texts that were hashed."""
 
     sequence: int
@@ -49,7 +48,7 @@ class Link:
 
     def expected_hash(self) -> str:
         """The hash that these fields must have."""
-        return digest((self.sequence, self.idempotency_key, self.at, self.event, self.detail, self.previous))
+        return digest(self[:-1])
 
     def entry(self) -> HistoryEntry:
         """The row as the ledger shows it."""

@@ -56,8 +56,7 @@ class Sender:
 
     def start(self, order: PaymentOrder, claimed: PaymentRecord) -> Sending:
         """Send the order of a claim that is already committed as *sending*."""
-        # Until something better is known, the truth about a request is that nobody knows.
-        sending = Sending(replace(claimed, state=ClaimState.UNKNOWN), anyio.Event())
+        sending = Sending(claimed, anyio.Event())
         self._under_way.append(sending)
         self._tasks.start_soon(self._run, order, claimed, sending)
         return sending
@@ -84,6 +83,9 @@ class Sender:
             await self._keep(sending, lambda: self._ledger.unknown(key, attempt, reason="defect", now=self._now()))
         finally:
             self._under_way.remove(sending)
+            if sending.record.state is ClaimState.SENDING:
+                # Where nothing better is known, the truth about a request is that nobody knows.
+                sending.record = replace(sending.record, state=ClaimState.UNKNOWN)
             sending.done.set()
 
     async def _send(self, order: PaymentOrder, claimed: PaymentRecord, sending: Sending) -> None:

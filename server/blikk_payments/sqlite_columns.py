@@ -19,6 +19,7 @@ COLUMNS = (
     "bank_text, claimed_at, updated_at, sender, holds"
 )
 NAMES = COLUMNS.split(", ")
+NO_WARNINGS = "[]"
 
 
 def to_row(stored: StoredPayment) -> tuple[object, ...]:
@@ -34,7 +35,7 @@ def to_row(stored: StoredPayment) -> tuple[object, ...]:
         record.masked_account,
         record.creditor_name,
         record.purpose,
-        canonical_json(list(record.warnings)) if record.warnings else "[]",
+        canonical_json(list(record.warnings)) if record.warnings else NO_WARNINGS,
         record.payment_id,
         record.status.value if record.status else "",
         record.approval_url,
@@ -67,7 +68,7 @@ def from_row(row: tuple[Any, ...]) -> StoredPayment:
             updated_at=datetime.fromisoformat(updated_at),
             attempt=attempt,
             purpose=purpose,
-            warnings=tuple(json.loads(warnings)),
+            warnings=() if warnings == NO_WARNINGS else tuple(json.loads(warnings)),
             payment_id=payment_id,
             status=Status(status) if status else None,
             approval_url=url,

@@ -30,9 +30,6 @@ from blikk_payments.stored import (
     with_answer,
 )
 
-RATE_SECONDS = 60
-"""How far back `claims_last_minute` looks."""
-
 WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
 """A longer duplicate window is taken as this one."""
 
@@ -69,9 +66,10 @@ class SqliteLedger(Ledger):
             if earlier is not None and earlier.record.state is not ClaimState.REFUSED:
                 rows.fingerprints.require_same(earlier, intent)
                 return Claim(self._without_stale(rows, earlier, now).record, fresh=False)
-            facts = self._facts(rows, intent, window_minutes, now, mark=True)
+            account = rows.fingerprints.account(intent)
+            facts = self._facts(rows, intent, account, window_minutes, now, mark=True)
             decide(facts)
-            sending = rows.fingerprints.sending(intent, facts.warnings(intent), earlier, self._sender, now)
+            sending = rows.fingerprints.sending(intent, account, facts.warnings(intent), earlier, self._sender, now)
             detail = {"amount_isk": str(intent.amount_isk)}
             if intent.confirmed_duplicate_of:
                 detail["confirmed_duplicate_of"] = intent.confirmed_duplicate_of
@@ -83,7 +81,7 @@ class SqliteLedger(Ledger):
     def facts(self, intent: PaymentIntent, *, window_minutes: int, now: datetime) -> Facts:
         """See `Ledger.facts`: one snapshot, nothing written."""
         with self._file.reading() as rows:
-            return self._facts(rows, intent, window_minutes, now, mark=False)
+            return self._facts(rows, intent, rows.fingerprints.account(intent), window_minutes, now, mark=False)
 
     def find_key(self, intent: PaymentIntent, *, now: datetime) -> PaymentRecord | None:
         """See `Ledger.find_key`."""
@@ -124,11 +122,7 @@ class SqliteLedger(Ledger):
                     after = before.becomes(now_unknown(before.record, now))
                     rows.save(before, after, Event.UNKNOWN, {"reason": "payment_id_taken"}, now)
             if problem is not None:
-                stray = {
-                    "payment_id": answer.payment_id,
-                    "status": answer.status.value,
-                    "of_attempt": str(attempt),
-                }
+                stray = {"payment_id": answer.payment_id, "status": answer.status.value, "of_attempt": str(attempt)}
                 rows.note(after, {Event.STRAY_ANSWER: stray}, now)
             else:
                 after = self._answered(rows, before, answer, Event.CREATED, now)
@@ -237,11 +231,13 @@ class SqliteLedger(Ledger):
         """Let go of the file; the next use opens it again."""
         self._file.close()
 
-    def _facts(self, rows: Rows, intent: PaymentIntent, window_minutes: int, now: datetime, *, mark: bool) -> Facts:
-        account = rows.fingerprints.account(intent)
+    def _facts(
+        self, rows: Rows, intent: PaymentIntent, account: str, window_minutes: int, now: datetime, *, mark: bool
+    ) -> Facts:
         minutes = min(window_minutes, WINDOW_MINUTES_AT_MOST)
         since = now - timedelta(minutes=minutes) if minutes > 0 else None
-        found = rows.equals(account, intent.amount_isk, intent.idempotency_key, since)
+        totals = rows.totals(intent, account, now)
+        found = rows.equals(account, intent.amount_isk, intent.idempotency_key, since) if totals.has_equals else ()
         equals: dict[str, PaymentRecord] = {}
         for stored in found:
             record = stored.record
@@ -254,12 +250,7 @@ class SqliteLedger(Ledger):
         # Those with an open outcome must not be crowded out by newer ones that a person could confirm away.
         first = sorted(equals.values(), key=lambda one: (one.state is not ClaimState.CREATED, one.claimed_at))
         shown = sorted(first[-EQUALS_AT_MOST:], key=lambda one: one.claimed_at, reverse=True)
-        return Facts(
-            reserved_today_isk=rows.reserved_isk(now),
-            claims_last_minute=rows.claims_since(now - timedelta(seconds=RATE_SECONDS)),
-            equals=tuple(shown),
-            lookalike=rows.looks_like_another(rows.fingerprints.payee(intent.creditor_name, account)),
-        )
+        return Facts(totals.reserved_today_isk, totals.claims_last_minute, tuple(shown), bool(totals.lookalike))
 
     def _without_stale(self, rows: Rows, stored: StoredPayment, now: datetime) -> StoredPayment:
         """The payment, marked *unknown* if nobody will finish its *sending*."""
@@ -276,13 +267,7 @@ class SqliteLedger(Ledger):
         return stored
 
     def _answered(
-        self,
-        rows: Rows,
-        before: StoredPayment,
-        answer: ChannelPayment,
-        event: Event,
-        now: datetime,
-        note: str = "",
+        self, rows: Rows, before: StoredPayment, answer: ChannelPayment, event: Event, now: datetime, note: str = ""
     ) -> StoredPayment:
         """Write down what Blikk says, if it is news."""
         record = with_answer(before.record, answer, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from blikk_payments.channel.wire import FAILED, TERMINAL, Status
 from blikk_payments.errors import LedgerUnavailable, PaymentNotFound
@@ -16,6 +16,7 @@ from blikk_payments.history import (
     genesis,
     next_link,
 )
+from blikk_payments.models import PaymentIntent
 from blikk_payments.sqlite_columns import COLUMNS, NAMES, from_row, to_row
 from blikk_payments.sqlite_schema import DAMAGED, OTHER_BLIKK
 from blikk_payments.stored import Fingerprints, Payee, StoredPayment, utc_text
@@ -24,6 +25,9 @@ Part = TypeVar("Part")
 
 EQUALS_AT_MOST = 5
 """How many equal payments a decision is shown: one of them is enough to hold a payment up."""
+
+RATE_SECONDS = 60
+"""How far back claims are counted."""
 
 PAGE_ROWS = 500
 """Rows that are read, or pruned, in one go."""
@@ -47,6 +51,34 @@ def _listed(statuses: Iterable[Status]) -> str:
 _ENDED = f"(state = 'refused' OR status IN ({_listed(TERMINAL)}))"
 _HOLDS = f"(state != 'refused' AND status NOT IN ({_listed(FAILED)}))"
 _PERSONAL = ("creditor_name", "purpose", "approval_url", "bank_text")
+
+_TOTALS = """
+    SELECT
+        EXISTS (
+            SELECT 1 FROM payments INDEXED BY payments_equal
+            WHERE holds = 1 AND account_fingerprint = :account AND amount_isk = :amount_isk AND idempotency_key != :key
+        ),
+        coalesce((SELECT reserved_isk FROM tallies WHERE period = :day), 0),
+        -- The rows of days lie between those of seconds, and their `claims` is 0.
+        (SELECT coalesce(sum(claims), 0) FROM tallies WHERE period > :second)
+        + (SELECT count(*) FROM payments WHERE claimed_at > :minute_ago AND claimed_at < :second_end AND state != 'refused'),
+        EXISTS (SELECT 1 FROM payees WHERE look = :look AND account_fingerprint != :account AND spelling != :spelling)
+        AND NOT EXISTS (SELECT 1 FROM payees WHERE look = :look AND account_fingerprint = :account)
+"""
+
+
+class Totals(NamedTuple):
+    """All other payments, as far as a decision goes.
+
+    `has_equals`: there is an equal one that has not failed. `reserved_today_isk`: krónur of the open, paid and unknown
+    ones of this day. `claims_last_minute`: how many were let through. `lookalike`: the payee is new, and an earlier one
+    at another account has a name that looks the same and is spelled otherwise.
+    """
+
+    has_equals: int
+    reserved_today_isk: int
+    claims_last_minute: int
+    lookalike: int
 
 
 class Rows:
@@ -98,13 +130,29 @@ class Rows:
         """The payments under way."""
         return self._many("INDEXED BY payments_sending WHERE state = 'sending' ORDER BY claimed_at")
 
+    def totals(self, intent: PaymentIntent, account: str, now: datetime) -> Totals:
+        """What a decision on this payment needs of all the others, in one statement: a claim waits for each."""
+        minute_ago = utc_text(now - timedelta(seconds=RATE_SECONDS))
+        second = minute_ago[:19]
+        payee = self.fingerprints.payee(intent.creditor_name, account)
+        values = {
+            "account": account,
+            "amount_isk": intent.amount_isk,
+            "key": intent.idempotency_key,
+            "day": utc_text(now)[:10],
+            "second": second,
+            "minute_ago": minute_ago,
+            # Its fraction follows after a dot, and a slash comes after the dot.
+            "second_end": f"{second}/",
+            "look": payee.look,
+            "spelling": payee.spelling,
+        }
+        return Totals(*self.connection.execute(_TOTALS, values).fetchone())
+
     def equals(self, account: str, amount_isk: int, key: str, since: datetime | None) -> list[StoredPayment]:
         """Equal payments under other keys that have not failed: all under way, the newest unknown and recent ones."""
         equal = "account_fingerprint = ? AND amount_isk = ? AND idempotency_key != ?"
         values = (account, amount_isk, key)
-        any_equal = f"SELECT 1 FROM payments INDEXED BY payments_equal WHERE holds = 1 AND {equal} LIMIT 1"  # noqa: S608
-        if self.connection.execute(any_equal, values).fetchone() is None:
-            return []
         newest = f"ORDER BY claimed_at DESC LIMIT {EQUALS_AT_MOST}"
         found = self._many(f"INDEXED BY payments_sending WHERE state = 'sending' AND {equal}", *values)
         found += self._many(f"INDEXED BY payments_unknown WHERE state = 'unknown' AND {equal} {newest}", *values)
@@ -113,17 +161,8 @@ class Rows:
             found += self._many(recent, *values, utc_text(since))
         return found
 
-    def looks_like_another(self, payee: Payee) -> bool:
-        """Whether an earlier payee's name looks the same, spelled otherwise and at another account; false for an old one."""
-        (found,) = self.connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM payees WHERE look = ? AND account_fingerprint != ? AND spelling != ?) "
-            "AND NOT EXISTS (SELECT 1 FROM payees WHERE look = ? AND account_fingerprint = ?)",
-            (payee.look, payee.account, payee.spelling, payee.look, payee.account),
-        ).fetchone()
-        return bool(found)
-
     def remember(self, payee: Payee) -> None:
-        """Keep who was paid, for `looks_like_another`."""
+        """Keep who was paid, for `Totals.lookalike`."""
         self.connection.execute(
             "INSERT OR IGNORE INTO payees (look, account_fingerprint, spelling) VALUES (?, ?, ?)",
             (payee.look, payee.account, payee.spelling),
@@ -133,25 +172,6 @@ class Rows:
         """Everybody who was paid."""
         rows = self.connection.execute("SELECT look, account_fingerprint, spelling FROM payees").fetchall()
         return {Payee(*row) for row in rows}
-
-    def reserved_isk(self, now: datetime) -> int:
-        """Krónur of the open, paid and unknown payments of this day."""
-        row = self.connection.execute(
-            "SELECT reserved_isk FROM tallies WHERE period = ?", (utc_text(now)[:10],)
-        ).fetchone()
-        return int(row[0]) if row else 0
-
-    def claims_since(self, since: datetime) -> int:
-        """How many payments were let through after that time: of its own second, then of whole ones."""
-        first = utc_text(since)
-        following = utc_text(since + timedelta(seconds=1))[:19]
-        # The rows of days lie between those of seconds, and their `claims` is 0.
-        (claims,) = self.connection.execute(
-            "SELECT (SELECT coalesce(sum(claims), 0) FROM tallies WHERE period >= ?) + (SELECT count(*) FROM payments "
-            "WHERE claimed_at > ? AND claimed_at < ? AND state != 'refused')",
-            (following, first, following),
-        ).fetchone()
-        return int(claims)
 
     def page(self, after: int) -> list[tuple[int, StoredPayment]]:
         """The next payments after a row number, in the order in which their keys were first claimed."""
@@ -209,9 +229,7 @@ class Rows:
         head, at = self.head(), utc_text(now)
         for event, detail in events.items():
             link = next_link(head, stored.key, at, event, {**detail, **every})
-            self.connection.execute(
-                _APPEND, (link.sequence, stored.key, at, link.event, link.detail, link.previous, link.hash)
-            )
+            self.connection.execute(_APPEND, link)
             head = link.sequence, link.hash
         self.connection.execute("UPDATE meta SET value = ? WHERE name = 'head'", (f"{head[0]}:{head[1]}",))
 

@@ -105,6 +105,7 @@ class Fingerprints:
     def sending(
         self,
         intent: PaymentIntent,
+        account_fingerprint: str,
         warnings: tuple[str, ...],
         earlier: StoredPayment | None,
         sender: str,
@@ -123,7 +124,7 @@ class Fingerprints:
             purpose=intent.purpose,
             warnings=warnings,
         )
-        return StoredPayment(record, self.account(intent), self.ssn(intent), sender)
+        return StoredPayment(record, account_fingerprint, self.ssn(intent), sender)
 
     def require_same(self, stored: StoredPayment, intent: PaymentIntent) -> None:
         """Amount, account and kennitala decide whether it is the same payment; name and purpose do not.

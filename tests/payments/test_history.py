@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -177,7 +176,7 @@ def test_the_chain_covers_every_field() -> None:
     assert first.detail == '{"a":"1","b":"2"}'
     assert first.hash == digest([1, KEY, "t1", "claimed", first.detail, start])
     assert broken_links(iter([first, second]), start, (2, second.hash), {}) == []
-    for changed in (replace(second, at="t3"), replace(second, hash=first.hash), replace(second, sequence=3)):
+    for changed in (second._replace(at="t3"), second._replace(hash=first.hash), second._replace(sequence=3)):
         assert broken_links(iter([first, changed]), start, (2, second.hash), {})
 
 
