@@ -32,6 +32,6 @@ class Asker(Protocol):
 
 
 class Blocking(Protocol):
-    """Runs a blocking ledger call without blocking the event loop."""
+    """Makes a ledger call, which may wait, for an event loop, which must not. A cancelled caller still waits for its end."""
 
     def __call__(self, call: Callable[[], T], /) -> Awaitable[T]: ...

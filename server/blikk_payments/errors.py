@@ -10,6 +10,7 @@ PaymentsError
 ├── OutcomeUnknown         may have happened; never sent again by itself
 ├── StatusUnavailable      a status could not be read; what was known before still stands
 └── LedgerUnavailable      the ledger cannot be read or written; nothing was sent
+    └── WouldWait              it could be, but not at once; no caller of the service meets it
 
 `code` is the stable word an agent sees as `error_code`. The text of an error never holds a key, a kennitala, an account
 or a name.
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from blikk_payments.models import PaymentRecord, Question
+
+BUSY = "The ledger is busy with another task. Try again in a moment."
 
 
 class PaymentsError(Exception):
@@ -100,3 +103,7 @@ class LedgerUnavailable(PaymentsError):
     """The ledger cannot be read or written, so nothing may be sent."""
 
     code = "ledger_unavailable"
+
+
+class WouldWait(LedgerUnavailable):
+    """A call that was to be made at once, or not at all, had to wait. Nothing was done."""

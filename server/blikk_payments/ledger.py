@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
+
+T = TypeVar("T")
 
 TRANSITIONS: Mapping[ClaimState, frozenset[ClaimState]] = {
     ClaimState.CLAIMED: frozenset({ClaimState.SENDING}),
@@ -74,6 +76,14 @@ class Ledger(Protocol):
 
         Raises:
             LedgerUnavailable: at the end; nothing of what they wrote is kept.
+        """
+        ...
+
+    def at_once(self, call: Callable[[], T], /) -> T:
+        """Make a call of this ledger's without waiting for another one, for a lock, or for the ledger to be opened.
+
+        Raises:
+            WouldWait: it would have waited. Nothing of it was done: it can be made again, in the ordinary way.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The one thread in which a service makes its ledger calls: they block, and the event loop must not."""
+"""The one thread in which a service makes the ledger calls that wait: the event loop must not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from blikk_payments.collaborators import Blocking
-from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.errors import BUSY, LedgerUnavailable
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class Turn:
     def give_up(self) -> None:
         """Never make the call, unless its turn has come."""
         if self._decided.acquire(blocking=False):
-            self._error = LedgerUnavailable("The ledger is busy with another task. Try again in a moment.")
+            self._error = LedgerUnavailable(BUSY)
             self._settle()
 
     def take(self) -> None:

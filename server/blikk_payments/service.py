@@ -25,7 +25,7 @@ from blikk_payments.errors import (
 )
 from blikk_payments.ladder import Ladder
 from blikk_payments.ledger import Claim, Ledger
-from blikk_payments.ledger_thread import LedgerThread
+from blikk_payments.ledger_calls import LedgerCalls
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
@@ -73,8 +73,8 @@ class PaymentService:
         self._now = now
         self._stack = AsyncExitStack()
         if run_blocking is None:
-            run_blocking = thread = LedgerThread(ledger.together)
-            self._stack.callback(thread.close)
+            run_blocking = calls = LedgerCalls(ledger)
+            self._stack.callback(calls.close)
         self._run_blocking = run_blocking
 
     async def __aenter__(self) -> PaymentService:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.errors import BUSY, LedgerUnavailable, WouldWait
 from blikk_payments.ledger_paths import file_identity, secure_file
 from blikk_payments.sqlite_rows import Rows
 from blikk_payments.sqlite_schema import connect, explain, is_busy
+
+T = TypeVar("T")
 
 _WRITE, _READ = "BEGIN IMMEDIATE", "BEGIN"
 
@@ -26,6 +29,8 @@ class SqliteFile:
         self._lock = threading.RLock()
         self._shared: sqlite3.Connection | None = None
         self._begun = False
+        self._at_once = False
+        self._waits_seconds = busy_timeout_seconds
         self._rows: Rows | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -63,6 +68,23 @@ class SqliteFile:
                 self._shared = None
                 if self._rows is rows and rows.connection.in_transaction:
                     rows.connection.execute("ROLLBACK")
+
+    def at_once(self, call: Callable[[], T], /) -> T:
+        """Make a call whose transactions wait for nothing.
+
+        Raises:
+            WouldWait: another thread or process is at the file, or it is not open. Nothing was done.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise WouldWait(BUSY)
+        try:
+            if self._rows is None:
+                raise WouldWait(BUSY)
+            self._at_once = True
+            return call()
+        finally:
+            self._at_once = False
+            self._lock.release()
 
     def empty_log(self) -> None:
         """Fold the write-ahead log, with what it holds of the past, into the file; left for later if it is in use."""
@@ -118,12 +140,14 @@ class SqliteFile:
     @contextmanager
     def _locked(self) -> Generator[Rows]:
         if not self._lock.acquire(timeout=self._busy_timeout_seconds):
-            raise LedgerUnavailable("The ledger is busy with another task. Try again in a moment.")
+            raise LedgerUnavailable(BUSY)
         try:
             yield self._open()
         except sqlite3.Error as error:
             if not is_busy(error):
                 self._drop()
+            elif self._at_once:
+                raise WouldWait(BUSY) from error
             raise explain(error) from error
         except (UnicodeEncodeError, OverflowError) as error:
             raise LedgerUnavailable("The ledger cannot hold this text or number.") from error
@@ -144,7 +168,13 @@ class SqliteFile:
                 connection.close()
                 raise
             self._identity = identity
+        self._wait_at_most(self._rows.connection, 0.0 if self._at_once else self._busy_timeout_seconds)
         return self._rows
+
+    def _wait_at_most(self, connection: sqlite3.Connection, seconds: float) -> None:
+        if seconds != self._waits_seconds:
+            connection.execute(f"PRAGMA busy_timeout={seconds * 1_000:.0f}").fetchall()
+            self._waits_seconds = seconds
 
     def _drop(self) -> None:
         rows, self._rows = self._rows, None

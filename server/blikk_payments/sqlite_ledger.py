@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import OutcomeUnknown, PaymentsError
@@ -29,6 +30,8 @@ from blikk_payments.stored import (
     stale_reason,
     with_answer,
 )
+
+T = TypeVar("T")
 
 WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
 """A longer duplicate window is taken as this one."""
@@ -55,6 +58,10 @@ class SqliteLedger(Ledger):
     def together(self) -> AbstractContextManager[None]:
         """See `Ledger.together`."""
         return self._file.together()
+
+    def at_once(self, call: Callable[[], T], /) -> T:
+        """See `Ledger.at_once`."""
+        return self._file.at_once(call)
 
     def claim(
         self, intent: PaymentIntent, decide: Callable[[Facts], None], *, window_minutes: int, now: datetime
