@@ -33,6 +33,7 @@ from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
 from blikk_payments.sqlite_file import SqliteFile
 from blikk_payments.sqlite_ledger import SqliteLedger
+from blikk_payments.sqlite_schema import SETTINGS
 
 ROUNDS, CREATES = 21, 64
 AT_ONCE = 16
@@ -47,7 +48,7 @@ Writes = list[Statement]
 FULL = 2
 """SQLite's number for `synchronous=FULL`: a commit is durable when it returns, in every journal mode."""
 
-LEDGER_SETTINGS = ("journal_mode=WAL", "synchronous=FULL")
+LEDGER_SETTINGS = ("journal_mode=WAL", *SETTINGS)
 WAIT_SECONDS, LONG_WAIT_SECONDS = 0.001, 2 * SLOW_SECONDS
 
 FOR_SCALE = (

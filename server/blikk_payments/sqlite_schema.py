@@ -21,6 +21,9 @@ _WAL_RETRY_SECONDS = 0.01
 LOG_PAGES = 4_000
 """Pages of 4 KiB in the write-ahead log before it is folded into the file: 250 creates, not 60, for two more syncs."""
 
+SETTINGS = ("synchronous=FULL", "foreign_keys=ON", "cell_size_check=ON", f"wal_autocheckpoint={LOG_PAGES}")
+"""What every connection is told, after the write-ahead log is on."""
+
 DAMAGED = (
     "The ledger is damaged. Keep a copy of it, restore the newest backup, and compare that with Blikk's "
     "merchant portal before anything is paid again."
@@ -161,8 +164,8 @@ def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
     try:
         _require_ours(connection)
         _enter_wal(connection, busy_timeout_seconds)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "cell_size_check=ON", f"wal_autocheckpoint={LOG_PAGES}"):
-            connection.execute(f"PRAGMA {pragma}")
+        for setting in SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
         _migrate(connection)
         # A lost page may have held a key that was paid: better no payment than a second one.
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
