@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.errors import PaymentsError, PolicyDenied
+from blikk_payments.ledger import Claim, Ledger
 from blikk_payments.models import Facts, PaymentIntent
 from blikk_payments.processes import ProcessIdentity
 from blikk_payments.sqlite_ledger import SqliteLedger
@@ -86,6 +87,19 @@ def deny(facts: Facts) -> None:
     """Decide against it."""
     del facts
     raise PolicyDenied("no room")
+
+
+def empty_ledger(folder: Path) -> Path:
+    """A ledger that exists and has nothing in it."""
+    path = folder / "ledger.sqlite3"
+    with SqliteLedger(path) as ledger:
+        ledger.check_writable()
+    return path
+
+
+def claim(ledger: Ledger, key: str = KEY, decide: Callable[[Facts], None] = allow) -> Claim:
+    """Claim the key for a payment, at noon, with no duplicates looked for."""
+    return ledger.claim(intent(key), decide, window_minutes=0, now=NOON)
 
 
 class Watching:

@@ -84,7 +84,7 @@ def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
     ids=lambda world: world.name,
 )
 def test_a_crash_in_any_other_story_ends_no_worse(world: World, known: World, tell: list[tuple[str, Report]]) -> None:
-    """Ours: the answer lost, a definite refusal, a person asked, the ledger's calls in threads, and sharing commits."""
+    """Ours: the answer lost, a definite refusal, a person asked, the ledger called as the server does, sharing commits."""
     report = carry_out(Plan(world, every=1 if FULL else 20, new_to=(known,)), PROCESSES)
 
     tell.append((f"the story {world.name!r}", report))

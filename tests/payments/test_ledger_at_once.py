@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PolicyDenied, WouldWait
-from blikk_payments.ledger import Claim
 from blikk_payments.models import ClaimState, Facts
 from blikk_payments.service import PaymentService
 from blikk_payments.sqlite_ledger import SqliteLedger
@@ -23,10 +21,11 @@ from tests.payments.ledger_factories import (
     KEY,
     NOON,
     OTHER_KEY,
-    allow,
     answer,
     at,
+    claim,
     deny,
+    empty_ledger,
     every_connection,
     full_disk,
     gone_process,
@@ -40,14 +39,7 @@ LONG = 60.0
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A ledger that exists and is empty."""
-    path = tmp_path / "ledger.sqlite3"
-    with SqliteLedger(path) as ledger:
-        ledger.check_writable()
-    return path
-
-
-def claim(ledger: SqliteLedger, key: str = KEY, decide: Callable[[Facts], None] = allow) -> Claim:
-    return ledger.claim(intent(key), decide, window_minutes=0, now=NOON)
+    return empty_ledger(tmp_path)
 
 
 def claim_at_once(ledger: SqliteLedger, keys: int) -> None:

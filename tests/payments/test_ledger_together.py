@@ -23,10 +23,11 @@ from tests.payments.ledger_factories import (
     KEY,
     NOON,
     OTHER_KEY,
-    allow,
     answer,
     at,
+    claim,
     deny,
+    empty_ledger,
     full_disk,
     gone_process,
     heard_statements,
@@ -41,14 +42,7 @@ KEYS = (KEY, OTHER_KEY, "order-0003")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A ledger that exists and is empty."""
-    path = tmp_path / "ledger.sqlite3"
-    with SqliteLedger(path) as ledger:
-        ledger.check_writable()
-    return path
-
-
-def claim(ledger: SqliteLedger, key: str, decide: Callable[[Facts], None] = allow) -> Claim:
-    return ledger.claim(intent(key), decide, window_minutes=0, now=NOON)
+    return empty_ledger(tmp_path)
 
 
 class Told(list[Any]):

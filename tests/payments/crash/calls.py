@@ -30,7 +30,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """One story: how Blikk answers, whether there was an equal payment before, and how real it all is."""
+    """One story: how Blikk answers, whether there was an equal payment before, and how real it all is.
+
+    `threads`: the ledger is called as the server calls it, in its thread and in the loop; else in the loop alone.
+    """
 
     name: str
     answers: tuple[str, ...] = ("made",)
