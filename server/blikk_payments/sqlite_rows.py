@@ -68,12 +68,7 @@ _TOTALS = """
 
 
 class Totals(NamedTuple):
-    """All other payments, as far as a decision goes.
-
-    `has_equals`: there is an equal one that has not failed. `reserved_today_isk`: krónur of the open, paid and unknown
-    ones of this day. `claims_last_minute`: how many were let through. `lookalike`: the payee is new, and an earlier one
-    at another account has a name that looks the same and is spelled otherwise.
-    """
+    """All other payments, as far as a decision goes: see `Facts`. `has_equals`: an equal one of any age has not failed."""
 
     has_equals: int
     reserved_today_isk: int
