@@ -30,9 +30,18 @@ logger = logging.getLogger(__name__)
 class Sending:
     """A request under way. When `done` is set, `record` holds the outcome and `kept` whether the ledger has it too."""
 
+    order: PaymentOrder
     record: PaymentRecord
     done: anyio.Event
     kept: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Idle:
+    """A task that has sent and waits to be given the next request."""
+
+    given: anyio.Event
+    sending: Sending | None = None
 
 
 class Sender:
@@ -53,12 +62,18 @@ class Sender:
         self._now = now
         self._run_blocking = run_blocking
         self._under_way: list[Sending] = []
+        self._idle: Idle | None = None
 
     def start(self, order: PaymentOrder, claimed: PaymentRecord) -> Sending:
         """Send the order of a claim that is already committed as *sending*."""
-        sending = Sending(claimed, anyio.Event())
+        sending = Sending(order, claimed, anyio.Event())
         self._under_way.append(sending)
-        self._tasks.start_soon(self._run, order, claimed, sending)
+        idle, self._idle = self._idle, None
+        if idle is None:
+            self._tasks.start_soon(self._work, sending)
+        else:
+            idle.sending = sending
+            idle.given.set()
         return sending
 
     async def drain(self) -> None:
@@ -67,10 +82,31 @@ class Sender:
             for sending in tuple(self._under_way):
                 await sending.done.wait()
 
-    async def _run(self, order: PaymentOrder, claimed: PaymentRecord, sending: Sending) -> None:
-        key, attempt = claimed.idempotency_key, claimed.attempt
+    async def _work(self, sending: Sending | None) -> None:
+        """Send, and be there for the next one if no other task is: that saves most of what a task of its own costs."""
+        while sending is not None:
+            await self._run(sending)
+            # Whom it paid is nothing to be kept while it waits.
+            sending = None
+            if self._idle is None:
+                sending = await self._next()
+
+    async def _next(self) -> Sending | None:
+        self._idle = idle = Idle(anyio.Event())
         try:
-            await self._send(order, claimed, sending)
+            await idle.given.wait()
+        except anyio.get_cancelled_exc_class():
+            self._idle = None
+            if idle.sending is not None:
+                # It was given after the end began: sending is cancelled, too, and written down as what that is.
+                await self._run(idle.sending)
+            raise
+        return idle.sending
+
+    async def _run(self, sending: Sending) -> None:
+        key, attempt = sending.record.idempotency_key, sending.record.attempt
+        try:
+            await self._send(sending)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
                 await self._keep(
@@ -88,7 +124,8 @@ class Sender:
                 sending.record = replace(sending.record, state=ClaimState.UNKNOWN)
             sending.done.set()
 
-    async def _send(self, order: PaymentOrder, claimed: PaymentRecord, sending: Sending) -> None:
+    async def _send(self, sending: Sending) -> None:
+        claimed = sending.record
         key, attempt = claimed.idempotency_key, claimed.attempt
 
         def refused(code: str, bank_text: str) -> Callable[[], PaymentRecord]:
@@ -96,7 +133,7 @@ class Sender:
             return lambda: self._ledger.refused(key, attempt, code=code, bank_text=bank_text, now=self._now())
 
         try:
-            answer = await self._channel.create(order)
+            answer = await self._channel.create(sending.order)
         except NotSent as error:
             await self._keep(sending, refused("blikk_unavailable", error.bank_text))
         except Refused as error:
