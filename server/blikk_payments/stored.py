@@ -27,6 +27,10 @@ from blikk_payments.lookalikes import skeleton, spelling
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
 
 
+NAMES_AT_HAND = 16
+"""Payees whose names need not be looked at letter by letter again: a payment's claim is soon followed by its outcome."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredPayment:
     """A record with what only the ledger needs: fingerprints of account and kennitala, and who sends it."""
@@ -82,25 +86,28 @@ class Payee:
     spelling: str
 
 
-@dataclass(frozen=True, slots=True)
 class Fingerprints:
     """Makes fingerprints with one ledger's own random key."""
 
-    key: bytes
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        # They are copied for each text: to set up the key costs far more than the rest.
+        self._account = hmac.new(key, b"account:", "sha256")
+        self._ssn = hmac.new(key, b"ssn:", "sha256")
+        self._name = lru_cache(NAMES_AT_HAND)(self._name_afresh)
 
     def account(self, intent: PaymentIntent) -> str:
         """HMAC-SHA256 of the creditor's account."""
-        return hmac.digest(self.key, b"account:" + intent.account_key.encode(), "sha256").hex()
+        return _ended_with(self._account, intent.account_key)
 
     def ssn(self, intent: PaymentIntent) -> str:
         """HMAC-SHA256 of the creditor's kennitala."""
-        return hmac.digest(self.key, b"ssn:" + intent.creditor_ssn.encode(), "sha256").hex()
+        return _ended_with(self._ssn, intent.creditor_ssn)
 
     def payee(self, creditor_name: str, account_fingerprint: str) -> Payee:
         """Keyed BLAKE2b of the name's look and of its spelling, beside the account's fingerprint."""
-        look = blake2b(skeleton(creditor_name).encode(), key=self.key, person=b"look", digest_size=32)
-        spelled = blake2b(spelling(creditor_name).encode(), key=self.key, person=b"spelling", digest_size=32)
-        return Payee(look.hexdigest(), account_fingerprint, spelled.hexdigest())
+        look, spelled = self._name(creditor_name)
+        return Payee(look, account_fingerprint, spelled)
 
     def sending(
         self,
@@ -142,6 +149,18 @@ class Fingerprints:
                 "This idempotency key belongs to another payment: amount, account or kennitala differ. "
                 "Nothing was sent."
             )
+
+    def _name_afresh(self, name: str) -> tuple[str, str]:
+        look = blake2b(skeleton(name).encode(), key=self.key, person=b"look", digest_size=32)
+        spelled = blake2b(spelling(name).encode(), key=self.key, person=b"spelling", digest_size=32)
+        return look.hexdigest(), spelled.hexdigest()
+
+
+def _ended_with(begun: hmac.HMAC, text: str) -> str:
+    """The MAC of what `begun` has seen so far, and this text after it."""
+    whole = begun.copy()
+    whole.update(text.encode())
+    return whole.hexdigest()
 
 
 @lru_cache(maxsize=128)
