@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
@@ -183,3 +186,14 @@ def test_the_chain_covers_every_field() -> None:
 def test_canonical_json_is_one_text_for_one_value() -> None:
     """Ours: a hash must not depend on the order or the spelling of its input."""
     assert canonical_json({"b": "ð", "a": ["x"]}) == '{"a":["x"],"b":"\\u00f0"}'
+
+
+@given(
+    st.lists(
+        st.text(st.characters()) | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False) | st.binary()
+    )
+)
+@example(["", '"\\/\x00\x1f\x7f', "ð\u2028😀", "\ud800", Event.CLAIMED, True, -1, 10**30, b"\x00", ["a", {}]])
+def test_a_digest_is_the_hash_of_the_canonical_json(fields: list[object]) -> None:
+    """Ours: whatever somebody wrote into a row, and whichever way is the quicker one, the hash is of the one text."""
+    assert digest(fields) == hashlib.sha256(canonical_json(fields).encode()).hexdigest()
