@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -207,8 +206,8 @@ def fill(path: Path, payments: int) -> None:
             at = NOW - timedelta(days=30) * (1 - number / payments)
             intent = an_intent(10_000_000 + number)
             claimed = rows.fingerprints.sending(intent, rows.fingerprints.account(intent), (), None, "", at)
-            answered = replace(
-                claimed.record, state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS
+            answered = claimed.record._replace(
+                state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS
             )
             rows.write(None, claimed.becomes(answered))
             rows.remember(rows.fingerprints.payee(answered.creditor_name, claimed.account_fingerprint))

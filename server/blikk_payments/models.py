@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
 
@@ -47,8 +48,7 @@ class PaymentIntent:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentRecord:
+class PaymentRecord(NamedTuple):
     """What is known of one payment. Holds no kennitala and no full account: what the operator needs to find it, no more.
 
     `payment_id` is `""` until Blikk gave one; `status` is `None` until Blikk said one. `approval_url` is raw and has to

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import anyio
@@ -121,7 +121,7 @@ class Sender:
             self._under_way.remove(sending)
             if sending.record.state is ClaimState.SENDING:
                 # Where nothing better is known, the truth about a request is that nobody knows.
-                sending.record = replace(sending.record, state=ClaimState.UNKNOWN)
+                sending.record = sending.record._replace(state=ClaimState.UNKNOWN)
             sending.done.set()
 
     async def _send(self, sending: Sending) -> None:
@@ -129,7 +129,7 @@ class Sender:
         key, attempt = claimed.idempotency_key, claimed.attempt
 
         def refused(code: str, bank_text: str) -> Callable[[], PaymentRecord]:
-            sending.record = replace(claimed, state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text)
+            sending.record = claimed._replace(state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text)
             return lambda: self._ledger.refused(key, attempt, code=code, bank_text=bank_text, now=self._now())
 
         try:
@@ -141,7 +141,7 @@ class Sender:
             await self._keep(sending, refused(code, error.bank_text))
         except Uncertain as error:
             reason = f"status {error.status}" if error.status else "no answer"
-            sending.record = replace(sending.record, bank_text=error.bank_text)
+            sending.record = sending.record._replace(bank_text=error.bank_text)
             await self._keep(sending, lambda: self._ledger.unknown(key, attempt, reason=reason, now=self._now()))
         else:
             sending.record = with_answer(claimed, answer)
@@ -162,16 +162,15 @@ class Sender:
             sending.kept = False
             if isinstance(error, OutcomeUnknown):
                 # The ledger does not believe the answer (its id belongs to another payment): nobody knows, then.
-                sending.record = replace(sending.record, state=ClaimState.UNKNOWN, payment_id="", status=None)
+                sending.record = sending.record._replace(state=ClaimState.UNKNOWN, payment_id="", status=None)
         else:
             said = sending.record.bank_text
-            sending.record = kept if kept.bank_text == said else replace(kept, bank_text=said)
+            sending.record = kept if kept.bank_text == said else kept._replace(bank_text=said)
 
 
 def with_answer(record: PaymentRecord, answer: ChannelPayment) -> PaymentRecord:
     """The record with what Blikk just said of it."""
-    return replace(
-        record,
+    return record._replace(
         state=ClaimState.CREATED,
         payment_id=answer.payment_id,
         status=answer.status,

@@ -254,13 +254,13 @@ class PaymentService:
             ) from error
         if before is not None and (answer.status, answer.redirect_url) == (before.status, before.approval_url):
             # Most reads bring nothing new, and need no ledger.
-            return replace(before, bank_text=answer.bank_text or before.bank_text)
+            return before._replace(bank_text=answer.bank_text or before.bank_text)
         try:
             record = await self._run_blocking(lambda: self._ledger.seen(answer, now=self._now()))
         except LedgerUnavailable as error:
             raise StatusUnavailable(error.message, code=error.code) from error
         record = record or with_answer(self._outside(payment_id), answer)
-        return replace(record, bank_text=answer.bank_text or record.bank_text)
+        return record._replace(bank_text=answer.bank_text or record.bank_text)
 
     def _order(self, intent: PaymentIntent) -> PaymentOrder:
         return PaymentOrder(

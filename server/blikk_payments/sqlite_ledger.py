@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -221,8 +220,8 @@ class SqliteLedger(Ledger):
                 batch = rows.prunable(before)
                 for stored in batch:
                     record = stored.record
-                    blank = replace(record, creditor_name="", purpose="", bank_text="", warnings=())
-                    blank = replace(blank, approval_url="", approval_url_at=None)
+                    blank = record._replace(creditor_name="", purpose="", bank_text="", warnings=())
+                    blank = blank._replace(approval_url="", approval_url_at=None)
                     rows.save(stored, stored.becomes(blank), Event.PRUNED, {}, now)
             count += len(batch)
             if len(batch) < PAGE_ROWS:

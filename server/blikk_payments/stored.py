@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 from blikk_payments.channel.wire import NEEDS_PERSON, ChannelPayment
 from blikk_payments.errors import IdempotencyConflict
@@ -26,13 +27,11 @@ from blikk_payments.ledger import (
 from blikk_payments.lookalikes import skeleton, spelling
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
 
-
 NAMES_AT_HAND = 16
 """Payees whose names need not be looked at letter by letter again: a payment's claim is soon followed by its outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPayment:
+class StoredPayment(NamedTuple):
     """A record with what only the ledger needs: fingerprints of account and kennitala, and who sends it."""
 
     record: PaymentRecord
@@ -74,7 +73,7 @@ class StoredPayment:
 
     def becomes(self, record: PaymentRecord) -> StoredPayment:
         """The same payment with a newer record."""
-        return replace(self, record=record)
+        return self._replace(record=record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +181,12 @@ def stale_reason(stored: StoredPayment, now: datetime, is_gone: Callable[[str], 
 
 def now_unknown(record: PaymentRecord, now: datetime) -> PaymentRecord:
     """The record once nobody can tell what became of it."""
-    return replace(record, state=ClaimState.UNKNOWN, updated_at=now)
+    return record._replace(state=ClaimState.UNKNOWN, updated_at=now)
 
 
 def now_refused(record: PaymentRecord, code: str, bank_text: str, now: datetime) -> PaymentRecord:
     """The record once it is definite that no payment was made."""
-    return replace(record, state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text, updated_at=now)
+    return record._replace(state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text, updated_at=now)
 
 
 def with_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -> PaymentRecord:
@@ -203,18 +202,16 @@ def with_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) ->
         url, url_at = answer.redirect_url, now
     elif not answer.redirect_url and answer.status in NEEDS_PERSON:
         url, url_at = "", None
-    news = {
-        "state": ClaimState.CREATED,
-        "payment_id": answer.payment_id,
-        "status": answer.status,
-        "approval_url": url,
-        "approval_url_at": url_at,
-        "refusal_code": "",
-        "bank_text": answer.bank_text or record.bank_text,
-    }
-    if all(getattr(record, name) == value for name, value in news.items()):
-        return record
-    return replace(record, updated_at=now, **news)
+    answered = record._replace(
+        state=ClaimState.CREATED,
+        payment_id=answer.payment_id,
+        status=answer.status,
+        approval_url=url,
+        approval_url_at=url_at,
+        refusal_code="",
+        bank_text=answer.bank_text or record.bank_text,
+    )
+    return record if answered == record else answered._replace(updated_at=now)
 
 
 def objection(record: PaymentRecord, target: ClaimState, attempt: int | None = None) -> IllegalTransition | None:

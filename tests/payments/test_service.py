@@ -320,7 +320,7 @@ async def test_another_payment_under_the_same_key_is_a_conflict(
         with pytest.raises(IdempotencyConflict):
             await house.service.create(an_intent(**change), asker=Person())
         assert house.posts == 1
-        assert house.record() == replace(before, bank_text="")
+        assert house.record() == before._replace(bank_text="")
 
 
 async def test_a_conflict_leaves_the_first_payment_to_be_answered_again(tmp_path: Path) -> None:
