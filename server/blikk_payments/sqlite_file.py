@@ -20,9 +20,9 @@ _WRITE, _READ = "BEGIN IMMEDIATE", "BEGIN"
 
 
 class Locked(AbstractContextManager[Rows]):
-    """The open file while this thread alone has it, and its errors in words; from its two methods."""
+    """The open file while this thread alone has it. What takes it and lets it go is `SqliteFile`'s."""
 
-    # A generator would do. But a transaction is made twice a create, and this is three times as fast.
+    # A generator would do. But a create makes two transactions, and this is three times as fast.
 
     def __init__(self, take: Callable[[], Rows], let_go: Callable[[BaseException | None], None]) -> None:
         self._take = take

@@ -79,12 +79,13 @@ def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
         (World("refused", answers=("refused",)), PLAIN),
         (World("asked", equal_before=True), PLAIN),
         (IN_THREADS, PLAIN),
+        (World("in turn", in_turn=True), PLAIN),
         (World("at once", threads=True, at_once=True), IN_THREADS),
     ],
     ids=lambda world: world.name,
 )
 def test_a_crash_in_any_other_story_ends_no_worse(world: World, known: World, tell: list[tuple[str, Report]]) -> None:
-    """Ours: the answer lost, a definite refusal, a person asked, the ledger called as the server does, sharing commits."""
+    """Ours: the answer lost, refused, a person asked, the ledger called as the server does, several at once or in turn."""
     report = carry_out(Plan(world, every=1 if FULL else 20, new_to=(known,)), PROCESSES)
 
     tell.append((f"the story {world.name!r}", report))

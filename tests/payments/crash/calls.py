@@ -21,8 +21,12 @@ from tests.payments.crash.bank import SlowBank
 from tests.payments.ledger_factories import NOON, at, intent
 
 KEY, NEW_KEY, EARLIER_KEY = "purchase-1", "purchase-1-again", "earlier-purchase"
-AT_ONCE = ("purchase-2", KEY, "purchase-3", "purchase-4")
-"""Payments that nobody takes for equal. In threads, the first is claimed alone; the others wait, and share a commit."""
+SEVERAL = ("purchase-2", KEY, "purchase-3", "purchase-4")
+"""Payments that nobody takes for equal.
+
+At once, in threads: the first is claimed alone; the others wait, and share a commit. In turn: the task that sent the first
+sends the others, too.
+"""
 ACCOUNT = "IS015926007654"
 
 T = TypeVar("T")
@@ -40,6 +44,7 @@ class World:
     equal_before: bool = False
     threads: bool = False
     at_once: bool = False
+    in_turn: bool = False
     base_url: str = ""
     api_key: str = ""
 
@@ -76,8 +81,8 @@ class Folder:
         return self.path / "bank.tsv"
 
     def payment(self, key: str = KEY) -> PaymentIntent:
-        """The payment of the story, under this key; of another amount for the others of `AT_ONCE`."""
-        amount_isk = 1000 + (AT_ONCE.index(key) + 1 if key in AT_ONCE and key != KEY else 0)
+        """The payment of the story, under this key; of another amount for the others of `SEVERAL`."""
+        amount_isk = 1000 + (SEVERAL.index(key) + 1 if key in SEVERAL and key != KEY else 0)
         return intent(key, amount_isk, account_key=ACCOUNT, creditor_name=f"{self.name} {key}")
 
 
@@ -148,22 +153,25 @@ def first_life(world: World, folder: Folder) -> dict[str, Any]:
     """The call that is interrupted."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
-        if world.at_once:
-            return await _all_at_once(service, folder)
+        if world.at_once or world.in_turn:
+            return await _several(world, service, folder)
         return await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
 
     return _run(world, folder, NOON, work)
 
 
-async def _all_at_once(service: PaymentService, folder: Folder) -> dict[str, Any]:
+async def _several(world: World, service: PaymentService, folder: Folder) -> dict[str, Any]:
     said: dict[str, Any] = {}
 
     async def create(key: str) -> None:
         said[key] = await _outcome(service.create(folder.payment(key)))
 
     async with anyio.create_task_group() as tasks:
-        for key in AT_ONCE:
-            tasks.start_soon(create, key)
+        for key in SEVERAL:
+            if world.in_turn:
+                await create(key)
+            else:
+                tasks.start_soon(create, key)
     return said
 
 
@@ -189,8 +197,8 @@ def last_life(world: World, folder: Folder) -> dict[str, Any]:
         if isinstance(channel, SlowBank):
             channel.hides = False
         said["status"] = await _outcome(service.status(idempotency_key=KEY))
-        if world.at_once:
-            said["all"] = await _all_at_once(service, folder)
+        if world.at_once or world.in_turn:
+            said["all"] = await _several(world, service, folder)
         said["new_key"] = await _outcome(service.create(folder.payment(NEW_KEY)))
         return said
 
