@@ -25,14 +25,14 @@ from unittest import mock
 import anyio
 
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
-from blikk_payments.history import Event
-from blikk_payments.ledger_calls import SLOW_SECONDS
+from blikk_payments.ledger.calls import SLOW_SECONDS
+from blikk_payments.ledger.history import Event
+from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.sqlite.engine import SqliteFile
+from blikk_payments.ledger.sqlite.schema import LOG_PAGES, SETTINGS
 from blikk_payments.models import ClaimState, PaymentIntent
 from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
-from blikk_payments.sqlite_file import SqliteFile
-from blikk_payments.sqlite_ledger import SqliteLedger
-from blikk_payments.sqlite_schema import LOG_PAGES, SETTINGS
 
 ROUNDS, CREATES = 21, 64
 AT_ONCE = 16

@@ -18,7 +18,7 @@ from typing import Any
 from bench_call import PAYMENT
 from bench_startup import LIMIT_SECONDS, OURS, Server, environment
 
-from blikk_mcp.redaction import Redactor
+from blikk_mcp.redaction.redactor import Redactor
 
 KEY = "bk7Live/9fQ+2ZtW_m4xKdRa8.Yc3=uH"
 RECORD = {
@@ -47,7 +47,10 @@ TIMED_SERVER = """
 import atexit, json, sys, time
 from functools import wraps
 
-from blikk_mcp import cli, desk, redacted_streams, redaction
+from blikk_mcp import cli
+from blikk_mcp.desk import desk
+from blikk_mcp.redaction import redactor as redaction
+from blikk_mcp.redaction import streams as redacted_streams
 
 warm_up, report = int(sys.argv.pop(1)), sys.argv.pop(1)
 calls = spent = began = 0

@@ -21,9 +21,9 @@ from pydantic import SecretStr
 
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService
-from blikk_payments.sqlite_ledger import SqliteLedger
 
 PAYMENTS = 1_000
 WAITERS = 10_000

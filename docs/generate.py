@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from blikk_mcp.settings import SETTINGS
+from blikk_mcp.settings.settings import SETTINGS
 from blikk_tools.catalog import ALL_TOOLS
 
 WORDS = ("", "any", "never")

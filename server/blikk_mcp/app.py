@@ -19,13 +19,13 @@ from opentelemetry.trace import NoOpTracer
 
 from blikk_mcp import __version__
 from blikk_mcp.card import EXTENSION
-from blikk_mcp.settings import Settings
-from blikk_mcp.state_boundary import LazyStateBoundary
+from blikk_mcp.desk.state_boundary import LazyStateBoundary
+from blikk_mcp.settings.settings import Settings
 from blikk_tools.about import SERVER_INSTRUCTIONS
 
 if TYPE_CHECKING:
-    from blikk_mcp.desk import Desk
-    from blikk_mcp.setting_values import SettingsError
+    from blikk_mcp.desk.desk import Desk
+    from blikk_mcp.settings.values import SettingsError
 
 Context = ServerRequestContext[Any, Any]
 
@@ -63,7 +63,7 @@ class App:
     async def keep_desk(self) -> None:
         """Open the desk when it is wanted and close it at the end, both in this one task."""
         await self._wanted.wait()
-        from blikk_mcp.desk import Desk
+        from blikk_mcp.desk.desk import Desk
 
         if not isinstance(self._settings, Settings):
             self._desk = Desk(self._settings, None, self._redact)

@@ -25,7 +25,7 @@ class _Parser(argparse.ArgumentParser):
     """Complains without repeating the key, should somebody give it on the command line."""
 
     def error(self, message: str) -> NoReturn:
-        from blikk_mcp.process import redactor_of
+        from blikk_mcp.redaction.process import redactor_of
 
         super().error(redactor_of(os.environ.get("BLIKK_API_KEY", "")).text(message))
 

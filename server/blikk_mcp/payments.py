@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from blikk_mcp.settings import Settings
+from blikk_mcp.settings.settings import Settings
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.links import is_loopback
-from blikk_payments.ledger_paths import blikk_of
+from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService
-from blikk_payments.sqlite_ledger import SqliteLedger
 from blikk_tools.instructions import Presentation
 
 

@@ -14,7 +14,7 @@ from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 from blikk_payments.collaborators import Blocking, Channel
 from blikk_payments.errors import OutcomeUnknown, PaymentsError
-from blikk_payments.ledger import IllegalTransition, Ledger
+from blikk_payments.ledger.protocol import IllegalTransition, Ledger
 from blikk_payments.models import ClaimState, PaymentRecord
 
 SHUTDOWN_GRACE_SECONDS = 1.0

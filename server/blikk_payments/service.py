@@ -24,8 +24,8 @@ from blikk_payments.errors import (
     StatusUnavailable,
 )
 from blikk_payments.ladder import Ladder
-from blikk_payments.ledger import Claim, Ledger
-from blikk_payments.ledger_calls import LedgerCalls
+from blikk_payments.ledger.calls import LedgerCalls
+from blikk_payments.ledger.protocol import Claim, Ledger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from blikk_payments.errors import OutcomeUnknown, PaymentRejected, PaymentsError
-from blikk_payments.ledger import RESOLVED_NOT_CREATED
+from blikk_payments.ledger.protocol import RESOLVED_NOT_CREATED
 from blikk_payments.models import ClaimState, PaymentRecord
 
 

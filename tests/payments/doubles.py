@@ -18,11 +18,11 @@ from blikk_payments.channel.errors import ReadFailed, ReadRefused
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
-from blikk_payments.ledger import Claim
+from blikk_payments.ledger.protocol import Claim
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
-from blikk_payments.sqlite_ledger import SqliteLedger
 
 KENNITALA = "5510730339"
 OTHER_KENNITALA = "0101302989"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.errors import PaymentsError, PolicyDenied
-from blikk_payments.ledger import Claim, Ledger
+from blikk_payments.ledger.processes import ProcessIdentity
+from blikk_payments.ledger.protocol import Claim, Ledger
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import Facts, PaymentIntent
-from blikk_payments.processes import ProcessIdentity
-from blikk_payments.sqlite_ledger import SqliteLedger
 
 if TYPE_CHECKING:
     # The processes of races and crashes need it not.
@@ -121,7 +121,7 @@ def every_connection(patch: pytest.MonkeyPatch, prepare: Callable[[sqlite3.Conne
         prepare(connection)
         return connection
 
-    patch.setattr("blikk_payments.sqlite_schema.sqlite3.connect", connect)
+    patch.setattr("blikk_payments.ledger.sqlite.schema.sqlite3.connect", connect)
 
 
 def full_disk(patch: pytest.MonkeyPatch) -> None:

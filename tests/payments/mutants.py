@@ -12,13 +12,13 @@ from enum import Enum
 from types import CodeType, FunctionType
 from typing import Any
 
-from blikk_payments.ledger_thread import LedgerThread
+from blikk_payments.ledger.pool import LedgerThread
+from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.sqlite.engine import SqliteFile
+from blikk_payments.ledger.stored import Fingerprints, StoredPayment, objection, with_answer
 from blikk_payments.policy import Policy
 from blikk_payments.sending import Sender
 from blikk_payments.service import PaymentService
-from blikk_payments.sqlite_file import SqliteFile
-from blikk_payments.sqlite_ledger import SqliteLedger
-from blikk_payments.stored import Fingerprints, StoredPayment, objection, with_answer
 
 
 class FoundBy(Enum):

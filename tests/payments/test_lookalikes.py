@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from blikk_payments.channel.wire import Status
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.lookalikes import mixes_alphabets, skeleton, spelling
 from blikk_payments.models import LOOKALIKE_NAME
-from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.ledger_factories import (
     ACCOUNT,
     FORGED_NAME,

@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from blikk_payments.errors import PolicyDenied
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.policy import Policy
-from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.doubles import service_over
 from tests.payments.ledger_factories import NOON, intent
 from tests.payments.racing import AMOUNT_ISK, CountingBank, Entry, Raced, race

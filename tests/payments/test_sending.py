@@ -12,9 +12,9 @@ import anyio.abc
 import pytest
 
 from blikk_payments.channel.wire import PaymentOrder
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState
 from blikk_payments.sending import Sender, Sending
-from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.doubles import (
     LEDGER,
     REAL_PATIENCE_SECONDS,

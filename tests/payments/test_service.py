@@ -25,12 +25,12 @@ from blikk_payments.errors import (
     PolicyDenied,
     PossibleDuplicate,
 )
+from blikk_payments.ledger.processes import ProcessIdentity
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent
 from blikk_payments.policy import AllowedCreditor, Policy
-from blikk_payments.processes import ProcessIdentity
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
-from blikk_payments.sqlite_ledger import SqliteLedger
 from blikk_sandbox import RunningSandbox, run_sandbox
 from blikk_sandbox.person import approve
 from tests.payments.doubles import (

@@ -20,12 +20,12 @@ from urllib.parse import quote
 
 import blikk_mcp.commands.doctor
 import blikk_mcp.commands.ledger
-import blikk_mcp.stdio
+import blikk_mcp.transports.stdio
 import blikk_tools.arguments
 import blikk_tools.create_payment
 from blikk_mcp.cli import main
 from blikk_mcp.logs import SafeFormatter
-from blikk_mcp.redaction import Redactor
+from blikk_mcp.redaction.redactor import Redactor
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.service import PaymentService
 
@@ -61,7 +61,7 @@ def at_start(act: Callable[[], object]) -> None:
 
         return serve
 
-    wrap(blikk_mcp.stdio, "serve_stdio", wrapper)
+    wrap(blikk_mcp.transports.stdio, "serve_stdio", wrapper)
 
 
 def no_redaction_on_stdout() -> None:
@@ -73,7 +73,7 @@ def no_redaction_on_stdout() -> None:
 
         return serve
 
-    wrap(blikk_mcp.stdio, "serve_stdio", wrapper)
+    wrap(blikk_mcp.transports.stdio, "serve_stdio", wrapper)
 
 
 def no_redaction_at_all() -> None:

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from blikk_mcp.cli import COMMANDS
-from blikk_mcp.settings import SETTINGS
+from blikk_mcp.settings.settings import SETTINGS
 from blikk_sandbox.faults import FaultName
 from tests.security import planted, tours
 from tests.security.callers import Place, ended

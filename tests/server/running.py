@@ -16,9 +16,9 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp.client import Client
 
 from blikk_mcp.app import running_app
-from blikk_mcp.redaction import Redactor
-from blikk_mcp.setting_values import SettingsError
-from blikk_mcp.settings import Settings, read_settings
+from blikk_mcp.redaction.redactor import Redactor
+from blikk_mcp.settings.settings import Settings, read_settings
+from blikk_mcp.settings.values import SettingsError
 from blikk_sandbox.running import RunningSandbox
 
 LIMIT_SECONDS = 30.0

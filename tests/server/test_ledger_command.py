@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from blikk_mcp.settings import PRODUCTION_URL
-from blikk_payments.ledger_paths import blikk_of
-from blikk_payments.sqlite_ledger import SqliteLedger
+from blikk_mcp.settings.settings import PRODUCTION_URL
+from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_sandbox.running import RunningSandbox
 from tests.payments.ledger_factories import allow, intent
 from tests.sandbox_control import control, received

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from blikk_mcp.logs import log_event, start_logging
-from blikk_mcp.redaction import Redactor
+from blikk_mcp.redaction.redactor import Redactor
 from blikk_sandbox.running import RunningSandbox
 from tests.server.canary import find
 from tests.server.running import PAYMENT, environment, spawned

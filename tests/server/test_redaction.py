@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blikk_mcp import encodings
-from blikk_mcp.redacted_streams import HELD_BACK, HELD_BACK_AT_MOST
-from blikk_mcp.redaction import MARK, Redactor
+from blikk_mcp.redaction import encodings
+from blikk_mcp.redaction.redactor import MARK, Redactor
+from blikk_mcp.redaction.streams import HELD_BACK, HELD_BACK_AT_MOST
 from tests.server import canary
 
 # Not keys: characters drawn once, with all that encoders treat specially.

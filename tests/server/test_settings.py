@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blikk_mcp.setting_values import SettingsError
-from blikk_mcp.settings import PRODUCTION_URL, SETTINGS, Settings, environment_of, read_settings
+from blikk_mcp.settings.settings import PRODUCTION_URL, SETTINGS, Settings, environment_of, read_settings
+from blikk_mcp.settings.values import SettingsError
 
 KEY = "key_with/all+of=it.-_0123456789"
 IBAN = "IS140159260076545510730339"

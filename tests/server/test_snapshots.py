@@ -15,7 +15,7 @@ from mcp.client import Client
 
 from blikk_mcp import __version__
 from blikk_mcp.app import running_app
-from blikk_mcp.setting_values import SettingsError
+from blikk_mcp.settings.values import SettingsError
 from tests.server.running import spawned
 
 pytestmark = pytest.mark.anyio

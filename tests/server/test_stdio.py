@@ -151,7 +151,7 @@ async def test_an_unknown_tool_is_a_protocol_error_that_does_not_repeat_the_name
 
 async def test_the_key_is_not_in_the_environment_of_children(environ: dict[str, str]) -> None:
     """Ours: the key leaves the environment once it is read; /proc still shows what the process was started with."""
-    from blikk_mcp.settings import read_settings
+    from blikk_mcp.settings.settings import read_settings
 
     own = dict(environ)
     read_settings(own)

@@ -11,7 +11,7 @@ import pytest
 from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import OutcomeUnknown, PaymentRejected, PaymentsError, PossibleDuplicate, StatusUnavailable
-from blikk_payments.ledger import RESOLVED_NOT_CREATED
+from blikk_payments.ledger.protocol import RESOLVED_NOT_CREATED
 from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.snapshot import Snapshot, told
 from blikk_tools.create_payment import CreatePaymentArguments

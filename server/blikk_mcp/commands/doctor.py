@@ -15,10 +15,10 @@ from typing import Any
 import anyio
 
 from blikk_mcp import __version__
-from blikk_mcp.process import redactor_of
-from blikk_mcp.redaction import Redactor
-from blikk_mcp.setting_values import SettingsError
-from blikk_mcp.settings import SETTINGS, Settings, read_settings
+from blikk_mcp.redaction.process import redactor_of
+from blikk_mcp.redaction.redactor import Redactor
+from blikk_mcp.settings.settings import SETTINGS, Settings, read_settings
+from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.links import is_loopback
 from blikk_payments.channel.proxies import proxy_for, proxy_name
 from blikk_payments.errors import PaymentsError
@@ -83,9 +83,9 @@ def _surroundings(settings: Settings, *, named: bool) -> list[Finding]:
 
 
 def _ledger(settings: Settings) -> list[Finding]:
-    from blikk_payments.ledger_paths import blikk_of
+    from blikk_payments.ledger.sql.ledger import SqliteLedger
+    from blikk_payments.ledger.sqlite.paths import blikk_of
     from blikk_payments.models import ClaimState
-    from blikk_payments.sqlite_ledger import SqliteLedger
 
     ledger = SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url))
     try:

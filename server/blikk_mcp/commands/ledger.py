@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 
-from blikk_mcp.ledger_view import csv_lines, json_line, open_first, record_fields, show, table
-from blikk_mcp.process import redactor_of
-from blikk_mcp.setting_values import SettingsError
-from blikk_mcp.settings import Settings, read_settings
+from blikk_mcp.commands.ledger_view import csv_lines, json_line, open_first, record_fields, show, table
+from blikk_mcp.redaction.process import redactor_of
+from blikk_mcp.settings.settings import Settings, read_settings
+from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
-from blikk_payments.ledger_paths import blikk_of
+from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.models import PaymentRecord
-from blikk_payments.sqlite_ledger import SqliteLedger
 
 MAX_NOTE = 200
 

@@ -10,7 +10,7 @@ import sys
 
 import anyio
 
-from blikk_mcp.process import redactor_of
+from blikk_mcp.redaction.process import redactor_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

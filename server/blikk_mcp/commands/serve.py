@@ -16,10 +16,10 @@ from pathlib import Path
 import anyio
 
 from blikk_mcp.logs import log_event, start_logging
-from blikk_mcp.process import guard_process, redactor_of
-from blikk_mcp.redaction import Redactor
-from blikk_mcp.setting_values import SettingsError
-from blikk_mcp.settings import Settings, log_settings, read_settings
+from blikk_mcp.redaction.process import guard_process, redactor_of
+from blikk_mcp.redaction.redactor import Redactor
+from blikk_mcp.settings.settings import Settings, log_settings, read_settings
+from blikk_mcp.settings.values import SettingsError
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Hardly anything that is made while the modules load is garbage: looking for some is a tenth of the start.
     gc.disable()
     from blikk_mcp.app import running_app
-    from blikk_mcp.stdio import serve_stdio
+    from blikk_mcp.transports.stdio import serve_stdio
 
     async def serve() -> int:
         async with _settings(os.environ, sandbox=arguments.sandbox) as (settings, secrets):

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import anyio
 
 from blikk_payments.errors import PaymentsError
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import PaymentIntent, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
 from blikk_payments.snapshot import Snapshot
-from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.crash.bank import SlowBank
 from tests.payments.ledger_factories import NOON, at, intent
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from blikk_payments.channel.wire import ChannelPayment, Status
-from blikk_payments.ledger import SENDING_LIMIT_SECONDS, IllegalTransition
+from blikk_payments.ledger.protocol import SENDING_LIMIT_SECONDS, IllegalTransition
 from blikk_payments.models import ClaimState
 from blikk_payments.snapshot import Snapshot
 from tests.payments.ledger_factories import intent

@@ -16,10 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from blikk_payments.channel.wire import TERMINAL, Status
 from blikk_payments.errors import IdempotencyConflict, OutcomeUnknown, PaymentsError
+from blikk_payments.ledger.processes import ProcessIdentity
+from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
-from blikk_payments.processes import ProcessIdentity
 from blikk_payments.snapshot import Snapshot
-from blikk_payments.sqlite_ledger import SqliteLedger
 from tests.payments.ledger_factories import NOON
 from tests.payments.steps.bank import LIMIT_ISK, Answers, Bank, Post
 from tests.payments.steps.loop import VirtualLoop
@@ -44,7 +44,7 @@ class World(RuleBasedStateMachine):
         self.calls: list[tuple[PaymentIntent, Process, asyncio.Task[Result]]] = []
         self.ends: dict[str, tuple[str, Status]] = {}
         self.bank = Bank(self.now)
-        self.patch = mock.patch("blikk_payments.sqlite_ledger.is_gone", self.gone.__contains__)
+        self.patch = mock.patch("blikk_payments.ledger.sql.ledger.is_gone", self.gone.__contains__)
         self.patch.start()
         self.operator = SqliteLedger(
             self.path, process=ProcessIdentity(host="here", boot="b", namespace="n", pid=9_999, started="1")

@@ -1,0 +1,1 @@
+"""Where calls are taken, and where a person is asked."""

@@ -1,0 +1,195 @@
+"""Where calls of tools are taken: each with its collaborators, its result in both halves, and its one log line."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
+
+from blikk_mcp.card import hints, page
+from blikk_mcp.desk.asking import AnswerNeeded, asker_for
+from blikk_mcp.desk.opening import opener_for
+from blikk_mcp.logs import log_event
+from blikk_mcp.payments import presentation_of
+from blikk_mcp.settings.settings import Settings
+from blikk_mcp.settings.values import SettingsError
+from blikk_payments.channel.text import clean_text
+from blikk_payments.errors import PaymentsError
+from blikk_payments.service import PaymentService
+from blikk_tools.arguments import InvalidArguments
+from blikk_tools.catalog import catalog
+from blikk_tools.handed_links import HandedLinks, ShownLinks
+from blikk_tools.instructions import Presentation
+from blikk_tools.refusal import of_error
+from blikk_tools.result import Result
+from blikk_tools.tool import Call, Tool, WaitLimits
+
+CALLS_AT_ONCE = 1_200
+"""Calls under way in one process; a thousand payments can be waited for at once, and a flood costs some 20 MB."""
+
+logger = logging.getLogger(__name__)
+
+Context = ServerRequestContext[Any, Any]
+
+
+class NotConfigured(PaymentsError):
+    """The settings cannot be used; every call says which."""
+
+    code = "not_configured"
+
+
+class Desk:
+    """Where calls are taken. With unusable settings it lists its tools all the same, and every call says what to correct."""
+
+    def __init__(
+        self, settings: Settings | SettingsError, service: PaymentService | None, redact: Callable[[str], str]
+    ) -> None:
+        self._settings = settings
+        self._service = service
+        self._redact = redact
+        self._under_way = 0
+        if isinstance(settings, Settings):
+            self._tools = catalog(read_only=settings.read_only)
+            self._presentation = presentation_of(settings)
+            self._waits = WaitLimits(settings.wait_seconds, settings.max_wait_seconds)
+        else:
+            self._tools = catalog(read_only=False)
+            self._presentation = Presentation(environment="custom")
+            self._waits = WaitLimits()
+        self._handed = HandedLinks()
+        self._shown = ShownLinks()
+        self.listed = types.ListToolsResult(tools=[_listed(tool) for tool in self._tools.values()])
+
+    async def call(
+        self, ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        """One call of a tool, from its arguments to its result, and its log line.
+
+        Raises:
+            MCPError: there is no such tool, or there are too many calls under way.
+        """
+        tool = self._tools.get(params.name)
+        if tool is None:
+            # The name is the caller's text and is not repeated.
+            raise MCPError(code=types.INVALID_PARAMS, message="Unknown tool")
+        if self._under_way >= CALLS_AT_ONCE:
+            raise MCPError(code=types.INTERNAL_ERROR, message="Too many calls at once: wait for some to end")
+        self._under_way += 1
+        try:
+            return await self._call(tool, ctx, params)
+        finally:
+            self._under_way -= 1
+
+    async def _call(
+        self, tool: Tool, ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        started = time.monotonic()
+        call: Call | None = None
+        try:
+            call = self._prepare(ctx, params)
+            self._refuse_the_key(params.arguments)
+            result = await tool.run(call, params.arguments)
+        except AnswerNeeded as needed:
+            self._log(tool, started, outcome="asked")
+            return needed.result
+        except PaymentsError as error:
+            result = of_error(error, tool.name, self._presentation, call)
+        except anyio.get_cancelled_exc_class():
+            self._log(tool, started, outcome="cancelled")
+            raise
+        except Exception:
+            logger.exception("a tool failed unexpectedly")
+            defect = PaymentsError("an unexpected error; the server's log has more")
+            result = of_error(defect, tool.name, self._presentation, call)
+        self._log(
+            tool,
+            started,
+            outcome=result.outcome,
+            error_code=result.error_code,
+            # An agent can take a kennitala for a payment's id.
+            payment_id=result.payment_id if clean_text(result.payment_id) == result.payment_id else "",
+            replayed=result.replayed,
+        )
+        cautions = call.cautions if call else []
+        return _answer(result, hints.result_meta(ctx, result, self._presentation, cautions))
+
+    def _refuse_the_key(self, arguments: Mapping[str, Any] | None) -> None:
+        """An agent that has come by the key must not get it into the ledger, or to Blikk as somebody's name."""
+        for value in (arguments or {}).values():
+            if isinstance(value, str) and self._redact(value) != value:
+                raise InvalidArguments("an argument holds this server's own API key; leave it out")
+
+    def _prepare(self, ctx: Context, params: types.CallToolRequestParams) -> Call:
+        if self._service is None:
+            raise NotConfigured(str(self._settings))
+        return Call(
+            service=self._service,
+            presentation=self._presentation,
+            progress=_Progress(ctx),
+            waits=self._waits,
+            asker=asker_for(ctx, params, self._presentation),
+            opener=opener_for(ctx, params),
+            handed=self._handed,
+            shown=self._shown,
+        )
+
+    def _log(self, tool: Tool, started: float, **fields: object) -> None:
+        milliseconds = round((time.monotonic() - started) * 1000, 1)
+        told = {name: value for name, value in fields.items() if value not in ("", False)}
+        log_event(
+            logger,
+            logging.INFO,
+            "tool_call",
+            tool=tool.name,
+            **told,
+            duration_ms=milliseconds,
+            call=uuid.uuid4().hex[:12],
+        )
+
+
+class _Progress:
+    """Progress notifications with strictly rising values, whatever the clock does."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._last = -1.0
+
+    async def __call__(self, done_seconds: float, of_seconds: float, message: str) -> None:
+        if done_seconds <= self._last:
+            return
+        self._last = done_seconds
+        await self._ctx.session.report_progress(round(done_seconds, 3), max(of_seconds, done_seconds), message)
+
+
+def _listed(tool: Tool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=dict(tool.input_schema),
+        output_schema=dict(tool.output_schema),
+        annotations=types.ToolAnnotations(
+            read_only_hint=tool.annotations.read_only,
+            destructive_hint=tool.annotations.destructive,
+            idempotent_hint=tool.annotations.idempotent,
+            open_world_hint=tool.annotations.open_world,
+        ),
+        _meta=page.tool_meta(tool),
+    )
+
+
+def _answer(result: Result, meta: Any) -> types.CallToolResult:
+    """Both halves carry everything: some clients show the model only the one, some only the other."""
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=result.model_dump_json())],
+        structured_content=result.model_dump(mode="json"),
+        is_error=bool(result.error_code),
+        _meta=meta,
+    )

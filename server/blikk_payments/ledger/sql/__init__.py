@@ -1,0 +1,1 @@
+"""The money logic of the ledger, written once, in SQL."""

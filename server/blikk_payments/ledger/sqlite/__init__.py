@@ -1,0 +1,1 @@
+"""SQLite: the file, its schema and its place on the disk."""

@@ -1,0 +1,252 @@
+"""The SQLite file of the ledger: how it is opened, what is in it, and what its errors mean."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.ledger.history import genesis
+from blikk_payments.ledger.stored import Fingerprints
+
+APPLICATION_ID = 0x424C4B4B
+"""`BLKK`: tells this program's ledger from any other SQLite file."""
+
+_WAL_RETRY_SECONDS = 0.01
+
+LOG_PAGES = 4_000
+"""Pages of 4 KiB in the write-ahead log before it is folded into the file: 250 creates, not 60, for two more syncs."""
+
+SETTINGS = ("synchronous=FULL", "foreign_keys=ON", "cell_size_check=ON", f"wal_autocheckpoint={LOG_PAGES}")
+"""What every connection is told, after the write-ahead log is on."""
+
+DAMAGED = (
+    "The ledger is damaged. Keep a copy of it, restore the newest backup, and compare that with Blikk's "
+    "merchant portal before anything is paid again."
+)
+
+OTHER_BLIKK = (
+    "The ledger holds payments of another Blikk: of another base URL. Name another file in BLIKK_LEDGER, or set "
+    "BLIKK_BASE_URL to the one it is of."
+)
+
+_VERSION_1 = (
+    """
+    CREATE TABLE meta (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE payments (
+        number INTEGER PRIMARY KEY,
+        idempotency_key TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL CHECK (state IN ('claimed', 'sending', 'created', 'refused', 'unknown')),
+        attempt INTEGER NOT NULL CHECK (typeof(attempt) = 'integer' AND attempt > 0),
+        amount_isk INTEGER NOT NULL CHECK (typeof(amount_isk) = 'integer' AND amount_isk > 0),
+        account_fingerprint TEXT NOT NULL,
+        ssn_fingerprint TEXT NOT NULL,
+        masked_account TEXT NOT NULL,
+        creditor_name TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        warnings TEXT NOT NULL,
+        payment_id TEXT NOT NULL CHECK ((state = 'created') = (payment_id != '')),
+        status TEXT NOT NULL,
+        approval_url TEXT NOT NULL,
+        approval_url_at TEXT NOT NULL,
+        refusal_code TEXT NOT NULL,
+        bank_text TEXT NOT NULL,
+        claimed_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        holds INTEGER NOT NULL CHECK (holds IN (0, 1)),
+        day TEXT GENERATED ALWAYS AS (substr(claimed_at, 1, 10)) VIRTUAL
+    )
+    """,
+    # `holds`: it has not failed, so it takes room and holds up its equals. Each index serves one question.
+    "CREATE UNIQUE INDEX payments_by_id ON payments (payment_id) WHERE payment_id != ''",
+    "CREATE INDEX payments_by_time ON payments (claimed_at)",
+    "CREATE INDEX payments_equal ON payments (account_fingerprint, amount_isk, claimed_at) WHERE holds = 1",
+    """
+    CREATE INDEX payments_unknown ON payments (account_fingerprint, amount_isk, claimed_at)
+    WHERE state = 'unknown'
+    """,
+    "CREATE INDEX payments_sending ON payments (claimed_at) WHERE state = 'sending'",
+    # One row a second (payments let through) and one a day (krónur reserved): a claim adds up no long lists.
+    """
+    CREATE TABLE tallies (
+        period TEXT PRIMARY KEY,
+        claims INTEGER NOT NULL CHECK (typeof(claims) = 'integer'),
+        reserved_isk INTEGER NOT NULL CHECK (typeof(reserved_isk) = 'integer')
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE history (
+        sequence INTEGER PRIMARY KEY,
+        idempotency_key TEXT NOT NULL,
+        at TEXT NOT NULL,
+        event TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        previous TEXT NOT NULL,
+        hash TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX history_by_key ON history (idempotency_key, sequence)",
+    """
+    CREATE TRIGGER history_is_never_changed BEFORE UPDATE ON history
+    BEGIN SELECT RAISE(ABORT, 'history is append-only'); END
+    """,
+    """
+    CREATE TRIGGER history_is_never_deleted BEFORE DELETE ON history
+    BEGIN SELECT RAISE(ABORT, 'history is append-only'); END
+    """,
+)
+
+
+def _create_version_1(connection: sqlite3.Connection) -> None:
+    for statement in _VERSION_1:
+        connection.execute(statement)
+    fingerprint_key = secrets.token_bytes(32)
+    connection.executemany(
+        "INSERT INTO meta (name, value) VALUES (?, ?)",
+        [("fingerprint_key", fingerprint_key.hex()), ("head", f"0:{genesis(fingerprint_key)}")],
+    )
+
+
+def _remember_payees(connection: sqlite3.Connection) -> None:
+    """Version 2: the payees of payments that Blikk took, so that a name made to look like one of them is noticed."""
+    connection.execute(
+        """
+        CREATE TABLE payees (
+            look TEXT NOT NULL,
+            account_fingerprint TEXT NOT NULL,
+            spelling TEXT NOT NULL,
+            PRIMARY KEY (look, account_fingerprint, spelling)
+        ) WITHOUT ROWID
+        """
+    )
+    try:
+        (key,) = connection.execute("SELECT value FROM meta WHERE name = 'fingerprint_key'").fetchone()
+        fingerprints = Fingerprints(bytes.fromhex(key))
+    except (TypeError, ValueError) as error:
+        raise LedgerUnavailable(DAMAGED) from error
+    known = connection.execute(
+        "SELECT DISTINCT creditor_name, account_fingerprint FROM payments WHERE state = 'created' AND creditor_name != ''"
+    )
+    payees = (fingerprints.payee(name, account) for name, account in known)
+    connection.executemany(
+        "INSERT OR IGNORE INTO payees (look, account_fingerprint, spelling) VALUES (?, ?, ?)", map(astuple, payees)
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_version_1, _remember_payees)
+"""What makes version n+1 of version n, in order. A released one is never edited."""
+
+
+def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+    """Open an existing file as a ledger, checked and at the newest version.
+
+    Raises:
+        LedgerUnavailable: it is no ledger of ours, from a newer version, damaged, or cannot be written.
+        sqlite3.Error: for `explain` to put into words.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=busy_timeout_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        _require_ours(connection)
+        _enter_wal(connection, busy_timeout_seconds)
+        for setting in SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
+        _migrate(connection)
+        # A lost page may have held a key that was paid: better no payment than a second one.
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise LedgerUnavailable(DAMAGED)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _require_ours(connection: sqlite3.Connection) -> None:
+    """Look before anything is changed. An empty file is one that nobody has filled yet."""
+    # One statement, one snapshot: another process may be filling it right now.
+    application, version, tables = connection.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) "
+        "FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
+    empty = application == 0 and version == 0 and tables == 0
+    if application != APPLICATION_ID and not empty:
+        raise LedgerUnavailable("The ledger's file is another program's database. Name another file.")
+    if version > len(MIGRATIONS):
+        raise LedgerUnavailable("The ledger was written by a newer blikk-mcp. Update this one.")
+
+
+def _enter_wal(connection: sqlite3.Connection, busy_timeout_seconds: float) -> None:
+    """Turn on write-ahead logging. Here two processes that create a ledger at once can collide."""
+    deadline = time.monotonic() + busy_timeout_seconds
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(_WAL_RETRY_SECONDS)
+    if mode != "wal":
+        raise LedgerUnavailable("The ledger's disk does not support write-ahead logging. Use a local disk.")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have been first.
+        _require_ours(connection)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in MIGRATIONS[version:]:
+            step(connection)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+_WORDS = {
+    "SQLITE_BUSY": "Another process is holding the ledger. Try again in a moment, or look for a stuck one.",
+    "SQLITE_LOCKED": "Another process is holding the ledger. Try again in a moment.",
+    "SQLITE_FULL": "The ledger cannot be written: the disk is full. Free some space.",
+    "SQLITE_READONLY": "The ledger cannot be written: it, its folder or its disk is read-only. Check permissions.",
+    "SQLITE_CANTOPEN": "The ledger cannot be opened. Check that its file and folder may be read and written.",
+    "SQLITE_PERM": "The ledger cannot be opened. Check its permissions.",
+    "SQLITE_IOERR": "The ledger's disk answers with an error. Check its free space, quota and health.",
+    "SQLITE_CORRUPT": DAMAGED,
+    "SQLITE_NOTADB": "The ledger's file is no ledger, or is damaged. Restore a backup, or name another file.",
+}
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else holds the lock, and nothing is wrong with the file."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def explain(error: sqlite3.Error) -> LedgerUnavailable:
+    """What an error of SQLite's means, and what to do. No path and nothing from a record is in the text."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    for start, words in _WORDS.items():
+        if name.startswith(start):
+            return LedgerUnavailable(words)
+    return LedgerUnavailable(f"The ledger cannot be used ({name or type(error).__name__}). Run blikk-mcp doctor.")

@@ -1,0 +1,760 @@
+"""The ledger's contract, for every engine: claims, outcomes, facts, what Blikk says, and the operator's word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from blikk_payments.channel.wire import FAILED, TERMINAL, Status
+from blikk_payments.errors import (
+    IdempotencyConflict,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    PaymentNotFound,
+    PolicyDenied,
+)
+from blikk_payments.ledger.processes import ProcessIdentity
+from blikk_payments.ledger.protocol import (
+    RESOLVED_NOT_CREATED,
+    SENDING_LIMIT_SECONDS,
+    TRANSITIONS,
+    IllegalTransition,
+    Ledger,
+)
+from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
+from tests.payments.ledger_factories import (
+    ACCOUNT,
+    KEY,
+    NOON,
+    OTHER_KEY,
+    SSN,
+    Watching,
+    allow,
+    answer,
+    at,
+    deny,
+    gone_process,
+    intent,
+)
+
+Opener = Callable[..., Ledger]
+
+LOOKS: list[Callable[[Ledger], PaymentRecord | None]] = [
+    lambda ledger: ledger.by_key(KEY, now=at(1)),
+    lambda ledger: ledger.find_key(intent(), now=at(1)),
+    lambda ledger: next(iter(ledger.records(now=at(1)))),
+]
+OUTCOMES: list[Callable[[Ledger], PaymentRecord]] = [
+    lambda ledger: ledger.created(KEY, 1, answer(), now=NOON),
+    lambda ledger: ledger.refused(KEY, 1, code="c", bank_text="", now=NOON),
+    lambda ledger: ledger.unknown(KEY, 1, reason="r", now=NOON),
+    lambda ledger: ledger.resolve_created(KEY, answer(), note="n", now=NOON),
+    lambda ledger: ledger.resolve_not_created(KEY, note="n", now=NOON),
+]
+
+
+@pytest.fixture(params=["sqlite"])
+def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    """Opens one ledger again and again, as one process or as several."""
+    opened: list[Ledger] = []
+
+    def sqlite(process: ProcessIdentity | None = None) -> Ledger:
+        ledger = SqliteLedger(tmp_path / "state" / "ledger.sqlite3", process=process)
+        opened.append(ledger)
+        return ledger
+
+    yield {"sqlite": sqlite}[str(request.param)]
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(open_ledger: Opener) -> Ledger:
+    return open_ledger()
+
+
+def claim(ledger: Ledger, wanted: PaymentIntent | None = None, *, now: datetime = NOON) -> PaymentRecord:
+    """A claim that has to be fresh."""
+    claimed = ledger.claim(wanted or intent(), allow, window_minutes=1440, now=now)
+    assert claimed.fresh
+    return claimed.record
+
+
+def make(ledger: Ledger, key: str, payment_id: str, *, amount_isk: int = 1000, now: datetime = NOON) -> PaymentRecord:
+    """A payment that Blikk created."""
+    claim(ledger, intent(key, amount_isk), now=now)
+    return ledger.created(key, 1, answer(payment_id), now=now)
+
+
+def facts(ledger: Ledger, *, window_minutes: int = 1440, now: datetime = NOON) -> Facts:
+    """What a payment under a new key would be decided on."""
+    return ledger.facts(intent("order-new"), window_minutes=window_minutes, now=now)
+
+
+def known(ledger: Ledger, key: str = KEY, *, now: datetime = NOON) -> PaymentRecord:
+    """The record under the key, which has to be there."""
+    record = ledger.by_key(key, now=now)
+    assert record is not None
+    return record
+
+
+def events(ledger: Ledger, key: str = KEY) -> list[str]:
+    """What happened to the payment, oldest first."""
+    return [entry.event for entry in ledger.history(key)]
+
+
+# Claims
+
+
+def test_a_new_key_is_claimed_and_sending_in_one_step(ledger: Ledger) -> None:
+    """Ours: the intent is written down before a byte is sent (issue: the ledger)."""
+    claimed = ledger.claim(intent(purpose="ink", warnings=("w",)), allow, window_minutes=1440, now=NOON)
+
+    expected = PaymentRecord(
+        idempotency_key=KEY,
+        state=ClaimState.SENDING,
+        amount_isk=1000,
+        creditor_name="Jón Jónsson",
+        masked_account="IS•• 0159 ••••",
+        claimed_at=NOON,
+        updated_at=NOON,
+        purpose="ink",
+        warnings=("w",),
+    )
+    assert claimed.fresh
+    assert expected == claimed.record == known(ledger)
+    assert events(ledger) == ["claimed", "sending"]
+
+
+def test_a_claim_outlives_its_process(open_ledger: Opener) -> None:
+    """Ours: the claim is durable before it is answered."""
+    claim(open_ledger())
+
+    again = open_ledger().claim(intent(), deny, window_minutes=1440, now=NOON)
+
+    assert not again.fresh
+    assert again.record.state is ClaimState.SENDING
+
+
+def test_what_decide_raises_undoes_the_claim(ledger: Ledger) -> None:
+    """Ours: limits are checked and reserved in the claim's own transaction."""
+    with pytest.raises(PolicyDenied):
+        ledger.claim(intent(), deny, window_minutes=1440, now=NOON)
+
+    assert ledger.by_key(KEY, now=NOON) is None
+    assert facts(ledger) == Facts()
+    assert events(ledger) == []
+
+
+def test_the_same_key_is_answered_without_asking_the_limits(ledger: Ledger) -> None:
+    """Contract: a replay is answered whatever limits and lists say now; name and purpose do not count."""
+    first = claim(ledger)
+
+    again = ledger.claim(intent(creditor_name="J. J.", purpose="x"), deny, window_minutes=1440, now=at(1))
+
+    assert not again.fresh
+    assert first == again.record
+
+
+@pytest.mark.parametrize(
+    "other",
+    [intent(amount_isk=1001), intent(account_key="IS0159260076546"), intent(creditor_ssn="0101302980")],
+    ids=["amount", "account", "kennitala"],
+)
+def test_another_payment_under_the_same_key_is_a_conflict(ledger: Ledger, other: PaymentIntent) -> None:
+    """Contract: amount, account and kennitala decide whether it is the same payment."""
+    claim(ledger)
+
+    with pytest.raises(IdempotencyConflict):
+        ledger.claim(other, allow, window_minutes=1440, now=NOON)
+    with pytest.raises(IdempotencyConflict):
+        ledger.find_key(other, now=NOON)
+
+
+def test_a_refused_key_may_be_sent_again_with_corrected_arguments(ledger: Ledger) -> None:
+    """Contract: after a definite refusal the key may be sent again, with the same or corrected arguments."""
+    claim(ledger)
+    ledger.refused(KEY, 1, code="rejected_by_blikk", bank_text="bad name", now=at(1))
+
+    corrected = intent(amount_isk=900, account_key="IS0159260076546", creditor_name="Jóna")
+    again = ledger.claim(corrected, allow, window_minutes=1440, now=at(2))
+
+    assert again.fresh
+    assert again.record.attempt == 2
+    assert (again.record.amount_isk, again.record.creditor_name) == (900, "Jóna")
+    assert (again.record.refusal_code, again.record.bank_text, again.record.claimed_at) == ("", "", at(2))
+    assert facts(ledger, now=at(2)).reserved_today_isk == 900
+    with pytest.raises(IdempotencyConflict):
+        ledger.claim(intent(), allow, window_minutes=1440, now=at(3))
+
+
+def test_a_refused_key_has_to_pass_the_limits_again(ledger: Ledger) -> None:
+    """Ours: a refusal gave the room back, so it has to be taken again."""
+    claim(ledger)
+    refused = ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=at(1))
+
+    with pytest.raises(PolicyDenied):
+        ledger.claim(intent(), deny, window_minutes=1440, now=at(2))
+
+    assert refused == known(ledger)
+
+
+def test_an_unknown_key_is_never_sent_again(ledger: Ledger) -> None:
+    """Contract: after an unknown outcome the key is only answered, however old it is."""
+    claim(ledger)
+    ledger.unknown(KEY, 1, reason="no answer", now=at(1))
+
+    again = ledger.claim(intent(), allow, window_minutes=0, now=NOON + timedelta(days=400))
+
+    assert not again.fresh
+    assert again.record.state is ClaimState.UNKNOWN
+
+
+def test_find_key_tells_what_a_claim_would_be_answered_with(ledger: Ledger) -> None:
+    """Ours: a person is not asked about a payment that would only be answered again."""
+    assert ledger.find_key(intent(), now=NOON) is None
+    first = claim(ledger)
+    assert first == ledger.find_key(intent(), now=NOON)
+    ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=NOON)
+    assert ledger.find_key(intent(amount_isk=2), now=NOON) is None
+
+
+# A sender that is gone
+
+
+def test_a_claim_whose_process_died_is_unknown_at_once(open_ledger: Opener) -> None:
+    """Contract: a claim whose process died while sending is unknown as soon as that process is known to be gone."""
+    claim(open_ledger(gone_process()))
+    ledger = open_ledger()
+
+    assert ledger.claim(intent(), allow, window_minutes=0, now=at(1)).record.state is ClaimState.UNKNOWN
+    assert events(ledger) == ["claimed", "sending", "unknown"]
+    assert ledger.history(KEY)[-1].detail["reason"] == "sender_gone"
+
+
+@pytest.mark.parametrize("seconds", [SENDING_LIMIT_SECONDS, 3600])
+def test_a_claim_that_is_sending_too_long_is_unknown(ledger: Ledger, seconds: int) -> None:
+    """Contract: at the latest after 30 s, whether its process lives or not."""
+    claim(ledger)
+
+    assert known(ledger, now=at(seconds - 0.001 if seconds == SENDING_LIMIT_SECONDS else 0)).state is ClaimState.SENDING
+    assert known(ledger, now=at(seconds)).state is ClaimState.UNKNOWN
+    assert known(ledger, now=at(1)).state is ClaimState.UNKNOWN
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_whoever_looks_at_a_dead_claim_sees_that_it_is_unknown(
+    open_ledger: Opener, look: Callable[[Ledger], PaymentRecord | None]
+) -> None:
+    """Ours: an outcome nobody will report is told as what it is, wherever it is asked for."""
+    claim(open_ledger(gone_process()))
+    ledger = open_ledger()
+
+    record = look(ledger)
+
+    assert record is not None
+    assert record.state is ClaimState.UNKNOWN
+    assert events(ledger)[-1] == "unknown"
+
+
+def test_facts_tell_of_a_dead_equal_claim_and_write_nothing(open_ledger: Opener) -> None:
+    """Ours: facts are read only, and tell what a claim would find."""
+    claim(open_ledger(gone_process()))
+    ledger = open_ledger()
+
+    assert [one.state for one in facts(ledger, window_minutes=0).equals] == [ClaimState.UNKNOWN]
+    assert events(ledger) == ["claimed", "sending"]
+
+
+def test_a_claim_marks_a_dead_equal_claim_unknown(open_ledger: Opener) -> None:
+    """Contract: an equal payment whose outcome is unknown holds up without regard to the window."""
+    claim(open_ledger(gone_process()))
+    ledger, decide = open_ledger(), Watching()
+
+    ledger.claim(intent(OTHER_KEY), decide, window_minutes=1440, now=at(1))
+
+    assert [one.state for one in decide.facts[0].equals] == [ClaimState.UNKNOWN]
+    assert events(ledger) == ["claimed", "sending", "unknown"]
+
+
+# Outcomes
+
+
+def test_blikks_answer_makes_it_created(ledger: Ledger) -> None:
+    """Blikk's page: a 2xx with an id is a created payment."""
+    claim(ledger)
+
+    created = ledger.created(KEY, 1, answer("blikk-1", Status.PENDING, "https://bank.is/a", "hi"), now=at(2))
+
+    assert created == known(ledger) == ledger.by_payment_id("blikk-1", now=at(2))
+    assert (created.state, created.payment_id, created.status) == (ClaimState.CREATED, "blikk-1", Status.PENDING)
+    assert (created.approval_url, created.approval_url_at) == ("https://bank.is/a", at(2))
+    assert (created.bank_text, created.updated_at, created.claimed_at) == ("hi", at(2), NOON)
+
+
+def test_a_late_answer_makes_an_unknown_payment_created(ledger: Ledger) -> None:
+    """Ours: a late answer is still the truth."""
+    claim(ledger)
+    ledger.unknown(KEY, 1, reason="no answer", now=at(1))
+
+    assert ledger.created(KEY, 1, answer(), now=at(60)).state is ClaimState.CREATED
+    assert events(ledger) == ["claimed", "sending", "unknown", "created"]
+
+
+def test_a_late_refusal_makes_an_unknown_payment_refused(ledger: Ledger) -> None:
+    """Ours: a late definite answer is still the truth."""
+    claim(ledger)
+    ledger.unknown(KEY, 1, reason="no answer", now=at(1))
+
+    assert ledger.refused(KEY, 1, code="rejected_by_blikk", bank_text="", now=at(2)).failed
+    assert facts(ledger) == Facts()
+
+
+def test_an_outcome_said_again_changes_nothing(ledger: Ledger) -> None:
+    """Ours: an outcome may be written down again after an error that hid that it was kept."""
+    claim(ledger)
+    unknown = ledger.unknown(KEY, 1, reason="no answer", now=at(1))
+    assert unknown == ledger.unknown(KEY, 1, reason="other", now=at(2))
+    refused = ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=at(3))
+    assert refused == ledger.refused(KEY, 1, code="other", bank_text="", now=at(4))
+    claim(ledger, now=at(5))
+    created = ledger.created(KEY, 2, answer(), now=at(6))
+    assert created == ledger.created(KEY, 2, answer(), now=at(7))
+    assert events(ledger) == ["claimed", "sending", "unknown", "refused", "claimed", "sending", "created"]
+
+
+@pytest.mark.parametrize("again", ["created", "refused", "unknown"])
+def test_an_earlier_attempts_outcome_is_not_taken_for_a_later_ones(ledger: Ledger, again: str) -> None:
+    """Ours: each attempt has its own outcome; an answer that fits nowhere is kept in the history."""
+    claim(ledger)
+    ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=NOON)
+    second = claim(ledger, now=at(1))
+
+    with pytest.raises(IllegalTransition) as caught:
+        _tell(ledger, again, attempt=1)
+
+    assert second == caught.value.record == known(ledger)
+    stray = [dict(entry.detail) for entry in ledger.history(KEY) if entry.event == "stray_answer"]
+    assert [one["payment_id"] for one in stray] == (["blikk-9"] if again == "created" else [])
+
+
+@pytest.mark.parametrize("again", ["refused", "unknown"])
+def test_a_created_payment_is_never_taken_back(ledger: Ledger, again: str) -> None:
+    """Ours: the table of transitions."""
+    created = make(ledger, KEY, "blikk-1")
+
+    with pytest.raises(IllegalTransition) as caught:
+        _tell(ledger, again, attempt=1)
+
+    assert created == caught.value.record == known(ledger)
+
+
+def test_a_created_payment_keeps_its_id(ledger: Ledger) -> None:
+    """Ours: two payments of Blikk's are never merged into one record."""
+    created = make(ledger, KEY, "blikk-1")
+
+    with pytest.raises(IllegalTransition):
+        ledger.created(KEY, 1, answer("blikk-2"), now=at(1))
+
+    assert created == known(ledger)
+    assert ledger.history(KEY)[-1].detail["payment_id"] == "blikk-2"
+
+
+def test_an_id_that_another_payment_has_makes_the_outcome_unknown(ledger: Ledger) -> None:
+    """Ours: what cannot be told apart is unknown, and the other payment keeps its id."""
+    first = make(ledger, KEY, "blikk-1")
+    claim(ledger, intent(OTHER_KEY, 500))
+
+    with pytest.raises(OutcomeUnknown):
+        ledger.created(OTHER_KEY, 1, answer("blikk-1"), now=at(1))
+
+    assert known(ledger, OTHER_KEY).state is ClaimState.UNKNOWN
+    assert first == ledger.by_payment_id("blikk-1", now=at(1))
+    assert events(ledger, OTHER_KEY)[-2:] == ["unknown", "stray_answer"]
+    assert ledger.verify() == []
+
+
+def test_blikks_refusal_is_never_overruled_by_an_answer(ledger: Ledger) -> None:
+    """Ours: one request has one answer; a second one is kept in the history and not believed."""
+    claim(ledger)
+    ledger.refused(KEY, 1, code="rejected_by_blikk", bank_text="", now=NOON)
+
+    with pytest.raises(IllegalTransition):
+        ledger.created(KEY, 1, answer("blikk-9"), now=at(1))
+
+    assert known(ledger).state is ClaimState.REFUSED
+    assert events(ledger)[-1] == "stray_answer"
+
+
+def test_only_the_listed_transitions_are_possible() -> None:
+    """Ours: nothing leads out of *created*, and nothing but an answer or an operator out of *unknown*."""
+    assert TRANSITIONS[ClaimState.CREATED] == {ClaimState.CREATED}
+    assert TRANSITIONS[ClaimState.UNKNOWN] == {ClaimState.CREATED, ClaimState.REFUSED}
+    assert set(TRANSITIONS) == set(ClaimState)
+
+
+@pytest.mark.parametrize("use", OUTCOMES)
+def test_a_key_that_is_not_there_is_not_found(ledger: Ledger, use: Callable[[Ledger], object]) -> None:
+    """Ours: an outcome needs a claim."""
+    with pytest.raises(PaymentNotFound):
+        use(ledger)
+
+
+# What Blikk says later
+
+
+def test_a_status_is_written_down_once(ledger: Ledger) -> None:
+    """Ours: nothing is written when nothing changed."""
+    make(ledger, KEY, "blikk-1")
+
+    seen = ledger.seen(answer("blikk-1", Status.PENDING), now=at(5))
+    again = ledger.seen(answer("blikk-1", Status.PENDING), now=at(6))
+
+    assert seen is not None
+    assert (seen.status, seen.updated_at) == (Status.PENDING, at(5))
+    assert seen == again == known(ledger)
+    assert events(ledger) == ["claimed", "sending", "created", "seen"]
+
+
+def test_an_id_that_is_not_in_the_ledger_is_none(ledger: Ledger) -> None:
+    """Ours: what the ledger does not know it does not write down."""
+    assert ledger.seen(answer("blikk-7"), now=NOON) is None
+    assert ledger.by_payment_id("blikk-7", now=NOON) is None
+    claim(ledger)
+    assert ledger.by_payment_id("", now=NOON) is None
+    assert ledger.seen(answer(""), now=NOON) is None
+
+
+@pytest.mark.parametrize("last", sorted(TERMINAL))
+@pytest.mark.parametrize("later", [Status.PENDING, Status.SUCCESS, Status.ERROR, Status.OTHER])
+def test_a_terminal_status_never_changes(ledger: Ledger, last: Status, later: Status) -> None:
+    """Blikk's page: SUCCESS, CANCELLED, REJECTED and ERROR are terminal."""
+    make(ledger, KEY, "blikk-1")
+    ended = ledger.seen(answer("blikk-1", last), now=at(1))
+
+    assert ended == ledger.seen(answer("blikk-1", later, "https://bank.is/x"), now=at(2)) == known(ledger)
+
+
+def test_the_order_of_statuses_may_vary(ledger: Ledger) -> None:
+    """Blikk's sister API: until it is terminal, Blikk's newest word counts."""
+    make(ledger, KEY, "blikk-1")
+    for second, status in enumerate([Status.SCA_REQUIRED, Status.PENDING, Status.OTHER, Status.DRAFT], 1):
+        seen = ledger.seen(answer("blikk-1", status), now=at(second))
+        assert seen is not None
+        assert seen.status is status
+
+
+@pytest.mark.parametrize(
+    ("status", "url", "expected", "expected_at"),
+    [
+        (Status.PENDING, "", "https://bank.is/1", NOON),
+        (Status.PENDING, "https://bank.is/1", "https://bank.is/1", NOON),
+        (Status.PENDING, "https://bank.is/2", "https://bank.is/2", at(9)),
+        (Status.SCA_REQUIRED, "https://bank.is/2", "https://bank.is/2", at(9)),
+        (Status.SCA_REQUIRED, "", "", None),
+        (Status.USER_ONBOARDING_REQUIRED, "", "", None),
+    ],
+)
+def test_the_newest_link_wins_and_an_old_one_is_void_when_a_person_is_needed(
+    ledger: Ledger, status: Status, url: str, expected: str, expected_at: datetime | None
+) -> None:
+    """Blikk's sister API: newest non-empty URL wins; at SCA_REQUIRED without a URL the old one is void."""
+    claim(ledger)
+    ledger.created(KEY, 1, answer("blikk-1", Status.DRAFT, "https://bank.is/1"), now=NOON)
+
+    seen = ledger.seen(answer("blikk-1", status, url), now=at(9))
+
+    assert seen is not None
+    assert (seen.approval_url, seen.approval_url_at) == (expected, expected_at)
+    assert seen == known(ledger)
+
+
+# Facts
+
+
+def test_open_paid_and_unknown_payments_take_room_and_failed_ones_give_it_back(ledger: Ledger) -> None:
+    """Contract: open, paid and unknown payments count; failed and refused ones give their room back."""
+    for number, status in enumerate(Status, 1):
+        make(ledger, f"order-{number}", f"blikk-{number}", amount_isk=number)
+        ledger.seen(answer(f"blikk-{number}", status), now=at(1))
+    claim(ledger, intent("order-sending", 1000))
+    claim(ledger, intent("order-unknown", 2000))
+    ledger.unknown("order-unknown", 1, reason="r", now=NOON)
+    claim(ledger, intent("order-refused", 4000))
+    ledger.refused("order-refused", 1, code="c", bank_text="", now=NOON)
+
+    counted = sum(number for number, status in enumerate(Status, 1) if status not in FAILED)
+    assert facts(ledger, now=at(1)).reserved_today_isk == counted + 3000
+
+
+def test_a_payment_counts_on_the_utc_day_it_was_created(ledger: Ledger) -> None:
+    """Contract: UTC, which is Iceland's time; a late outcome does not move it."""
+    late = NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    next_day = late + timedelta(microseconds=1)
+    make(ledger, KEY, "blikk-1", now=late)
+    ledger.seen(answer("blikk-1", Status.PENDING), now=next_day)
+
+    assert facts(ledger, now=late).reserved_today_isk == 1000
+    assert facts(ledger, now=next_day).reserved_today_isk == 0
+
+
+def test_a_minute_counts_what_was_let_through_and_not_refused(ledger: Ledger) -> None:
+    """Contract: new payments in a minute; replays and refusals do not count, failed payments do."""
+    for number, second in enumerate([0.0, 0.5, 0.75, 30, 59.9], 1):
+        make(ledger, f"order-{number}", f"blikk-{number}", now=at(second))
+    ledger.seen(answer("blikk-4", Status.ERROR), now=at(31))
+    ledger.claim(intent("order-5"), allow, window_minutes=0, now=at(59.9))
+    claim(ledger, intent("order-6"), now=at(59.9))
+    ledger.refused("order-6", 1, code="c", bank_text="", now=at(59.9))
+
+    counts = {
+        second: facts(ledger, now=at(second)).claims_last_minute for second in (59.99, 60, 60.5, 60.6, 61, 90, 119.9)
+    }
+
+    assert counts == {59.99: 5, 60: 4, 60.5: 3, 60.6: 3, 61: 2, 90: 1, 119.9: 0}
+
+
+def test_equal_payments_are_the_same_account_and_amount_under_another_key(ledger: Ledger) -> None:
+    """Contract: same account, same amount; the kennitala and the name do not count."""
+    equal = claim(ledger, intent("order-1", creditor_ssn="0101302980", creditor_name="Other"))
+    claim(ledger, intent("order-2", 999))
+    claim(ledger, intent("order-3", account_key="IS0159260076546"))
+
+    assert facts(ledger).equals == (equal,)
+    assert ledger.facts(intent("order-1"), window_minutes=1440, now=NOON).equals == ()
+
+
+@pytest.mark.parametrize(
+    ("window_minutes", "minutes_later", "held_up"),
+    [(10, 9.99, True), (10, 10, False), (0, 0.1, False), (10**15, 60 * 24 * 3000, True)],
+)
+def test_an_equal_payment_counts_within_the_window(
+    ledger: Ledger, window_minutes: int, minutes_later: float, held_up: bool
+) -> None:
+    """Contract: held up while the earlier one is younger than the window; 0 turns it off."""
+    make(ledger, KEY, "blikk-1")
+    now = NOON + timedelta(minutes=minutes_later)
+
+    assert bool(facts(ledger, window_minutes=window_minutes, now=now).equals) is held_up
+
+
+@pytest.mark.parametrize("window_minutes", [0, 1440])
+def test_an_unknown_equal_payment_counts_whatever_its_age(ledger: Ledger, window_minutes: int) -> None:
+    """Contract: an earlier one whose outcome is unknown holds up without regard to the window."""
+    claim(ledger)
+    unknown = ledger.unknown(KEY, 1, reason="r", now=at(1))
+
+    assert facts(ledger, window_minutes=window_minutes, now=NOON + timedelta(days=900)).equals == (unknown,)
+
+
+def test_a_failed_or_refused_equal_payment_holds_nothing_up(ledger: Ledger) -> None:
+    """Contract: one that failed or was refused holds nothing up."""
+    for number, status in enumerate(sorted(FAILED), 1):
+        make(ledger, f"order-{number}", f"blikk-{number}")
+        ledger.seen(answer(f"blikk-{number}", status), now=at(1))
+    claim(ledger)
+    ledger.refused(KEY, 1, code="c", bank_text="", now=NOON)
+
+    assert facts(ledger).equals == ()
+
+
+def test_a_paid_equal_payment_holds_up(ledger: Ledger) -> None:
+    """Contract: held up while the earlier one is open or paid."""
+    make(ledger, KEY, "blikk-1")
+    paid = ledger.seen(answer("blikk-1", Status.SUCCESS), now=at(1))
+
+    assert facts(ledger).equals == (paid,)
+
+
+def test_equal_payments_come_newest_first_and_unknown_ones_are_never_crowded_out(ledger: Ledger) -> None:
+    """Ours: the list is bounded, and what nobody can confirm away is always in it."""
+    claim(ledger, intent("order-old"))
+    ledger.unknown("order-old", 1, reason="r", now=NOON)
+    for number in range(1, 40):
+        make(ledger, f"order-{number}", f"blikk-{number}", now=at(number))
+
+    equals = facts(ledger, now=at(40)).equals
+
+    assert 1 < len(equals) < 40
+    assert equals[0].idempotency_key == "order-39"
+    assert equals[-1].state is ClaimState.UNKNOWN
+    times = [one.claimed_at for one in equals]
+    assert times == sorted(times, reverse=True)
+
+
+def test_decide_is_shown_the_same_facts(ledger: Ledger) -> None:
+    """Ours: what is asked before and what is decided on are one reading."""
+    make(ledger, KEY, "blikk-1")
+    expected, decide = facts(ledger, now=at(1)), Watching()
+
+    ledger.claim(intent("order-new"), decide, window_minutes=1440, now=at(1))
+
+    assert decide.facts == [expected]
+    assert expected.claims_last_minute == 1
+
+
+# The operator
+
+
+def test_the_operator_finds_an_unknown_payment(ledger: Ledger) -> None:
+    """Issue: it stays unknown until the operator says what became of it, with a note kept in the history."""
+    claim(ledger)
+    ledger.unknown(KEY, 1, reason="r", now=at(1))
+
+    resolved = ledger.resolve_created(KEY, answer("blikk-1", Status.SUCCESS), note="seen in portal", now=at(9))
+
+    assert (resolved.state, resolved.payment_id, resolved.status) == (ClaimState.CREATED, "blikk-1", Status.SUCCESS)
+    assert resolved == ledger.by_payment_id("blikk-1", now=at(9))
+    last = ledger.history(KEY)[-1]
+    assert (last.event, last.detail["note"], last.at) == ("resolved_created", "seen in portal", at(9))
+
+
+def test_the_operator_finds_that_there_is_no_payment(ledger: Ledger) -> None:
+    """Issue: its reservation counts until then; afterwards the key is free."""
+    claim(ledger)
+    ledger.unknown(KEY, 1, reason="r", now=at(1))
+    assert facts(ledger).reserved_today_isk == 1000
+
+    resolved = ledger.resolve_not_created(KEY, note="not in portal", now=at(9))
+
+    assert (resolved.state, resolved.refusal_code) == (ClaimState.REFUSED, RESOLVED_NOT_CREATED)
+    assert facts(ledger, now=at(9)) == Facts()
+    assert ledger.history(KEY)[-1].detail["note"] == "not in portal"
+    assert claim(ledger, now=at(10)).attempt == 2
+
+
+def test_the_senders_own_answer_overrules_an_operators_not_created(ledger: Ledger) -> None:
+    """Ours: a machine that slept in mid-request can still make the payment; then that is the truth."""
+    claim(ledger)
+    ledger.unknown(KEY, 1, reason="r", now=at(1))
+    ledger.resolve_not_created(KEY, note="n", now=at(2))
+
+    created = ledger.created(KEY, 1, answer(), now=at(3))
+
+    assert (created.state, created.refusal_code) == (ClaimState.CREATED, "")
+    assert facts(ledger).reserved_today_isk == 1000
+
+
+def test_the_operator_can_resolve_a_claim_whose_process_died(open_ledger: Opener) -> None:
+    """Ours: nobody has to look at it first."""
+    claim(open_ledger(gone_process()))
+
+    assert open_ledger().resolve_not_created(KEY, note="n", now=at(1)).state is ClaimState.REFUSED
+
+
+@pytest.mark.parametrize("state", [ClaimState.SENDING, ClaimState.CREATED, ClaimState.REFUSED])
+def test_only_an_unknown_outcome_can_be_resolved(ledger: Ledger, state: ClaimState) -> None:
+    """Ours: the operator's word fills a gap and overrules nothing."""
+    claim(ledger)
+    if state is not ClaimState.SENDING:
+        _tell(ledger, state.value, attempt=1)
+    before = known(ledger)
+
+    with pytest.raises(IllegalTransition):
+        ledger.resolve_created(KEY, answer("blikk-5"), note="n", now=at(1))
+    with pytest.raises(IllegalTransition):
+        ledger.resolve_not_created(KEY, note="n", now=at(1))
+
+    assert before == known(ledger)
+
+
+def test_an_unknown_payment_cannot_be_resolved_to_another_payments_id(ledger: Ledger) -> None:
+    """Ours: two payments are never merged into one."""
+    make(ledger, KEY, "blikk-1")
+    claim(ledger, intent(OTHER_KEY, 500))
+    ledger.unknown(OTHER_KEY, 1, reason="r", now=NOON)
+
+    with pytest.raises(IllegalTransition):
+        ledger.resolve_created(OTHER_KEY, answer("blikk-1"), note="n", now=at(1))
+
+    assert known(ledger, OTHER_KEY).state is ClaimState.UNKNOWN
+
+
+def test_records_come_oldest_first(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: all of them, however many pages they fill."""
+    monkeypatch.setattr("blikk_payments.ledger.sql.rows.PAGE_ROWS", 2)
+    monkeypatch.setattr("blikk_payments.ledger.sql.ledger.PAGE_ROWS", 2)
+    for number in range(5):
+        claim(ledger, intent(f"order-{number}"), now=at(number))
+
+    assert [one.idempotency_key for one in ledger.records(now=at(5))] == [f"order-{number}" for number in range(5)]
+
+
+def test_pruning_forgets_the_person_and_keeps_the_payment(ledger: Ledger) -> None:
+    """Issue: what is kept is what is needed never to pay again."""
+    claim(ledger, intent(purpose="rent", warnings=("holder",)))
+    ledger.created(KEY, 1, answer("blikk-1", Status.SUCCESS, "https://bank.is/1", "text"), now=at(1))
+
+    assert ledger.prune(before=at(2), now=at(3)) == 1
+
+    pruned = known(ledger)
+    assert (pruned.creditor_name, pruned.purpose, pruned.approval_url, pruned.bank_text) == ("", "", "", "")
+    assert (pruned.warnings, pruned.approval_url_at) == ((), None)
+    assert (pruned.payment_id, pruned.amount_isk, pruned.status) == ("blikk-1", 1000, Status.SUCCESS)
+    assert not ledger.claim(intent(), allow, window_minutes=0, now=at(4)).fresh
+    assert facts(ledger).reserved_today_isk == 1000
+    assert events(ledger)[-1] == "pruned"
+    assert ledger.prune(before=at(9), now=at(9)) == 0
+    assert ledger.verify() == []
+
+
+def test_pruning_leaves_open_unknown_and_recent_payments_alone(ledger: Ledger) -> None:
+    """Ours: the operator still needs what has not ended."""
+    make(ledger, "order-open", "blikk-1")
+    claim(ledger, intent("order-unknown"))
+    ledger.unknown("order-unknown", 1, reason="r", now=NOON)
+    claim(ledger, intent("order-refused"))
+    ledger.refused("order-refused", 1, code="c", bank_text="", now=at(5))
+
+    assert ledger.prune(before=at(5), now=at(6)) == 0
+    assert ledger.prune(before=at(5.000001), now=at(6)) == 1
+    assert known(ledger, "order-open").creditor_name == known(ledger, "order-unknown").creditor_name != ""
+
+
+# Input it cannot take
+
+
+def test_a_time_without_a_zone_is_a_defect_of_the_caller(ledger: Ledger) -> None:
+    """House style: times are UTC-aware."""
+    with pytest.raises(ValueError, match="time zone"):
+        ledger.claim(intent(), allow, window_minutes=0, now=NOON.replace(tzinfo=None))
+
+    assert ledger.by_key(KEY, now=NOON) is None
+
+
+def test_what_the_ledger_cannot_hold_makes_it_unavailable(ledger: Ledger) -> None:
+    """Ours: nothing is sent that could not be written down."""
+    with pytest.raises(LedgerUnavailable):
+        ledger.claim(intent(amount_isk=2**63), allow, window_minutes=0, now=NOON)
+    claim(ledger)
+    with pytest.raises(LedgerUnavailable):
+        ledger.created(KEY, 1, answer("blikk-\ud800"), now=NOON)
+
+    assert known(ledger).state is ClaimState.SENDING
+    assert ledger.verify() == []
+
+
+def test_neither_account_nor_kennitala_is_in_record_or_history(ledger: Ledger) -> None:
+    """Ours: the last ten digits of an IBAN are a kennitala; neither is kept."""
+    claim(ledger, intent(confirmed_duplicate_of="blikk-0"))
+
+    shown = f"{known(ledger)!r} {ledger.history(KEY)!r}"
+
+    assert SSN not in shown
+    assert ACCOUNT[2:] not in shown
+    assert "Jón" not in repr(ledger.history(KEY))
+    assert ledger.history(KEY)[0].detail["confirmed_duplicate_of"] == "blikk-0"
+
+
+def _tell(ledger: Ledger, outcome: str, *, attempt: int) -> None:
+    """Write down an outcome by its name."""
+    if outcome == "created":
+        ledger.created(KEY, attempt, answer("blikk-9"), now=at(2))
+    elif outcome == "refused":
+        ledger.refused(KEY, attempt, code="c", bank_text="", now=at(2))
+    else:
+        ledger.unknown(KEY, attempt, reason="r", now=at(2))
