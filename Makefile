@@ -14,16 +14,21 @@ help: ## this list
 demo: $(VENV)/.runtime ## the main job, played once against the embedded sandbox
 	@$(BIN)/blikk-mcp demo
 
-test: $(VENV)/.dev ## the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-# What a newer Python would break first, without browser, Node.js, forks and the patience that the rest takes.
-QUICK := tests/payments tests/tools tests/server -m 'not browser and not node' --ignore=tests/payments/test_crash.py \
-	--ignore=tests/payments/test_mutants.py --ignore=tests/payments/test_state_machine.py \
-	--deselect=tests/server/test_redaction.py
+test: $(VENV)/.dev ## the everyday tests, in under two minutes
+	$(PYTEST) -m 'not slow'
 
-quick: $(VENV)/.dev ## most of the tests, in a minute
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(QUICK)
+test-all: slow ## the rest: every crash point, browsers, other makers' clients
+
+slow: $(VENV)/.dev
+	$(PYTEST) -m slow
+
+# What a newer Python would break first.
+QUICK := tests/payments tests/tools tests/server --deselect=tests/server/test_redaction.py
+
+quick: $(VENV)/.dev ## most of the everyday tests, for a newer Python
+	$(PYTEST) -m 'not slow' $(QUICK)
 
 check: lint types contracts generated audit ## all that CI runs after the tests
 
@@ -79,4 +84,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test quick check lint types contracts generated audit docs bench mutation lock clean
+.PHONY: help demo test test-all slow quick check lint types contracts generated audit docs bench mutation lock clean

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from blikk_sandbox.running import RunningSandbox, run_sandbox_in_thread
 from tests.chromium import need_chromium, running_chromium
@@ -14,6 +16,28 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 SANDBOX_SPEED = 20.0
+SLOW_SECONDS = 600
+
+# The same examples in every run of CI: what fails there fails here, too.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to rewrite snapshots in CI: they would be compared with themselves."""
+    if os.environ.get("CI") == "true" and os.environ.get("UPDATE_SNAPSHOTS"):
+        raise pytest.UsageError("UPDATE_SNAPSHOTS is set in CI: the snapshots would be compared with themselves")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what waits for a browser or for Node.js as slow, and give slow tests more time."""
+    for item in items:
+        if item.get_closest_marker("browser") or item.get_closest_marker("node"):
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 @pytest.fixture(scope="session")

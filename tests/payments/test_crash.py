@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from blikk_sandbox.running import run_sandbox_in_thread
+from tests.missing import unavailable
 from tests.payments.crash.calls import World
 from tests.payments.crash.harness import Plan, Report
 from tests.payments.crash.running import FULL, carry_out
@@ -20,7 +21,12 @@ PROCESSES = 2
 PLAIN = World("plain")
 IN_THREADS = World("in threads", threads=True)
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+@pytest.fixture(scope="module", autouse=True)
+def _forks() -> None:
+    """Crashed processes are forked."""
+    if not hasattr(os, "fork"):
+        unavailable("this system has no fork")
 
 
 @pytest.fixture(scope="module")

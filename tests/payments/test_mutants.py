@@ -18,6 +18,8 @@ from tests.payments.racing import Raced
 from tests.payments.steps.machine import Payments
 from tests.payments.test_races import ROOM, last_room, one_key
 
+pytestmark = pytest.mark.slow
+
 SEARCH = settings(
     max_examples=500,
     stateful_step_count=50,

@@ -10,6 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.payments.steps.machine import Payments
 
+pytestmark = pytest.mark.slow
+
 STEPS_AT_LEAST = 5_000
 THOROUGH = settings(
     max_examples=200,

@@ -19,6 +19,8 @@ from blikk_sandbox.app import create_app
 from blikk_sandbox.bodies import mod_97
 from tests.sandbox.world import KEY, World, payment_body
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 60
 
 

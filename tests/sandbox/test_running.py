@@ -18,6 +18,7 @@ import pytest
 
 from blikk_sandbox import RunningSandbox, run_sandbox, run_sandbox_in_thread
 from blikk_sandbox.person import PersonStuckError, approve, approve_now
+from tests.missing import unavailable
 from tests.sandbox.world import payment_body
 
 pytestmark = pytest.mark.anyio
@@ -86,7 +87,7 @@ async def test_it_listens_on_ipv6_too() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
-        pytest.skip("no IPv6 loopback")
+        unavailable("no IPv6 loopback")
     async with run_sandbox(host="::1") as sandbox, client_of(sandbox) as client:
         assert sandbox.base_url.startswith("http://[::1]:")
         assert await approve(await waiting_link(sandbox, client)) == "Payment approved"

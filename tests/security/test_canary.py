@@ -20,6 +20,8 @@ from tests.security.callers import Place, ended
 from tests.security.canaries import KEY, Haul
 from tests.server import canary
 
+pytestmark = pytest.mark.slow
+
 CHANNELS_AT_LEAST = 40
 ENCODINGS_AT_LEAST = 14
 

@@ -12,6 +12,8 @@ from tests.security import planted
 from tests.security.canaries import Haul
 from tests.security.tours import short_tour
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(planted.__file__)
 AT_ONCE = 2
 LEAKS_AT_LEAST = 10

@@ -18,6 +18,7 @@ from blikk_payments.ledger.protocol import Claim, Ledger
 from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.ledger.sqlite.schema import MIGRATIONS
 from blikk_payments.models import ClaimState, Facts
+from tests.missing import unavailable
 from tests.payments.ledger_factories import (
     KEY,
     NOON,
@@ -164,7 +165,7 @@ def test_a_disk_that_fills_up_stops_the_claims(path: Path, tmp_path: Path) -> No
     mount_point.mkdir(0o700)
     told = in_child(claim_on_small_disk, path, mount_point)
     if told is None:
-        pytest.skip("mounting is not permitted here")
+        unavailable("mounting is not permitted here")
 
     words, kept, problems = told
 

@@ -12,9 +12,15 @@ import pytest
 
 from blikk_payments.ledger import processes
 from blikk_payments.ledger.processes import ProcessIdentity, is_gone
+from tests.missing import unavailable
 from tests.payments.ledger_factories import in_child
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+@pytest.fixture(scope="module", autouse=True)
+def _proc() -> None:
+    """A process's start is read from there."""
+    if not Path("/proc/self/stat").exists():
+        unavailable("this system has no /proc")
 
 
 def current_token() -> str:
