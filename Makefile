@@ -52,7 +52,7 @@ docs: $(VENV)/.dev ## write the generated parts of the README, and the snapshots
 	$(BIN)/python docs/generate.py
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/server/test_snapshots.py
 
-bench: $(VENV)/.dev ## what the README says of speed, measured
+bench: $(VENV)/.dev ## what docs/measurements.md says, measured
 	broken=0; for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || broken=1; done; exit $$broken
 
 mutation: $(VENV)/.dev ## change redaction, links, policy and cleaner, and see whether their tests notice (minutes)
