@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import anyio
-from pydantic import SecretStr
 
 from blikk_payments.channel.client import ChannelClient
+from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.policy import Policy

@@ -8,11 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from blikk_mcp.settings.settings import SETTINGS
+from blikk_mcp.settings.table import SETTINGS
 from blikk_tools.catalog import ALL_TOOLS
-
-WORDS = ("", "any", "never")
-"""Defaults that are said in words and are no values one could set."""
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -32,11 +29,16 @@ def settings() -> str:
     """Every setting and its default."""
     lines = ["| setting | default | |", "|---|---|---|"]
     for setting in SETTINGS:
-        default = (
-            f"`{setting.default}`" if setting.default not in WORDS and " " not in setting.default else setting.default
-        )
-        lines.append(f"| `{setting.name}` | {default or '–'} | {setting.meaning} |")
+        default = setting.default_words or _as_set(setting.default)
+        lines.append(f"| `{setting.name}` | {default} | {setting.meaning} |")
     return "\n".join(lines)
+
+
+def _as_set(default: object) -> str:
+    """A default as one would set it."""
+    if default in ("", None):
+        return "–"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def main() -> int:

@@ -11,10 +11,10 @@ import anyio
 import anyio.lowlevel
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from blikk_payments.channel.client import ChannelClient, Timeouts
 from blikk_payments.channel.errors import NotSent, Refused, Uncertain
+from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.errors import (
     ConfirmationRequired,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import dataclasses
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blikk_mcp.settings.settings import PRODUCTION_URL, SETTINGS, Settings, environment_of, read_settings
+from blikk_mcp.settings.surface import SURFACE_WORDS
+from blikk_mcp.settings.table import Setting
 from blikk_mcp.settings.values import SettingsError
+from blikk_payments.channel.wire import Status
+from blikk_payments.errors import PaymentNotFound, PolicyDenied
+from blikk_tools.catalog import ALL_TOOLS
+from blikk_tools.result import HumanAction, Outcome
 
 KEY = "key_with/all+of=it.-_0123456789"
 IBAN = "IS140159260076545510730339"
@@ -200,10 +209,253 @@ def test_two_base_urls_have_two_ledgers() -> None:
     assert settings().ledger != settings(BLIKK_BASE_URL="https://stage.blikk.tech/paymentchannel").ledger
 
 
-def test_every_setting_that_is_read_is_documented() -> None:
-    """Ours: the README's table is generated from the list that unknown names are checked against."""
-    source = Path(read_settings.__code__.co_filename).read_text()
-    assert {setting.name for setting in SETTINGS} == set(re.findall(r'"(BLIKK_[A-Z_]+)"', source))
+def test_every_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's table and the check for unknown names are made from the table: none of it is there for show."""
+    read: set[str] = set()
+
+    class Watched(dict[str, str]):
+        def get(self, key: str, default: Any = None) -> Any:
+            read.add(key)
+            return super().get(key, default)
+
+        def pop(self, key: str, default: Any = None) -> Any:
+            read.add(key)
+            return super().pop(key, default)
+
+    read_settings(Watched({"BLIKK_API_KEY": KEY, "XDG_STATE_HOME": "/nowhere"}))
+    assert {name for name in read if name.startswith("BLIKK_")} == {setting.name for setting in SETTINGS}
+
+
+def test_a_default_is_what_saying_it_gives() -> None:
+    """What the README calls the default can be set, and means the same."""
+    said = {
+        "BLIKK_BASE_URL": PRODUCTION_URL,
+        "BLIKK_MAX_AMOUNT_ISK": "100000",
+        "BLIKK_DAILY_LIMIT_ISK": "500000",
+        "BLIKK_ALLOWED_CREDITORS": "any",
+        "BLIKK_ASK_ABOVE_ISK": "never",
+        "BLIKK_CREATES_PER_MINUTE": "10",
+        "BLIKK_DUPLICATE_WINDOW_MINUTES": "1440",
+        "BLIKK_READ_ONLY": "false",
+        "BLIKK_SCA_HOSTS": "Any",
+        "BLIKK_LANGUAGE": "en",
+        "BLIKK_WAIT_SECONDS": "25",
+        "BLIKK_MAX_WAIT_SECONDS": "45",
+        "BLIKK_ALWAYS_LOAD": "true",
+        "BLIKK_FRONT_DOOR": "on",
+        "BLIKK_LOG_LEVEL": "info",
+        "BLIKK_LOG_FORMAT": "json",
+    }
+    explicit = settings(**said)
+    default = settings()
+    differing = [
+        field.name
+        for field in dataclasses.fields(Settings)
+        if field.name != "api_key" and getattr(explicit, field.name) != getattr(default, field.name)
+    ]
+    assert differing == []
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize(
+    "placeholder", ["${SOMETHING}", "$SOMETHING", "{env:SOMETHING}", "%SOMETHING%", "${input:some}"]
+)
+def test_a_placeholder_is_a_wrong_setting_wherever_it_stands(setting: Setting[Any], placeholder: str) -> None:
+    """Clients hand on a variable they could not fill in as its literal text; the setting's name is what helps."""
+    assert problems(**{setting.name: placeholder}) == [
+        f"{setting.name}: is still a placeholder: the client did not fill it in. Set the variable where the client starts"
+    ]
+
+
+@pytest.mark.parametrize("path", ["$HOME/l.db", "${env:HOME}/l.db", "/srv/${USER}/l.db", "%APPDATA%/l.db"])
+@pytest.mark.parametrize("name", ["BLIKK_LEDGER", "BLIKK_API_KEY_FILE"])
+def test_a_placeholder_within_a_path_is_a_wrong_setting(name: str, path: str) -> None:
+    """Seen: a ledger in a folder called `$HOME` below whatever folder the client starts in."""
+    given = {"BLIKK_API_KEY": ""} if name == "BLIKK_API_KEY_FILE" else {}
+    (problem,) = problems(**given, **{name: path})
+    assert problem.startswith(f"{name}: is still a placeholder")
+
+
+def test_a_base_url_with_a_percent_sign_in_it_is_no_placeholder() -> None:
+    """`%C3%B6` is how an address writes a letter: refused as a base URL, for what it is."""
+    assert "placeholder" not in problems(BLIKK_BASE_URL="https://example.com/%C3%B6")[0]
+
+
+@pytest.mark.parametrize("name", ["BLIKK_ALLOWED_CREDITORS", "BLIKK_SCA_HOSTS", "BLIKK_BASE_URL"])
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_variable_that_came_to_nothing_does_not_mean_everybody(name: str, nothing: str) -> None:
+    """An empty variable where a list was meant: `any` says it, nothing does not."""
+    (problem,) = problems(**{name: nothing})
+    assert problem.startswith(f"{name}: is empty")
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (f'"{KEY}"', "quotes"),
+        (f"'{KEY}'", "quotes"),
+        (f"BLIKK_API_KEY={KEY}", "NAME="),
+        (f"api_key={KEY}", "NAME="),
+        ("/home/you/.blikk-key", "path"),
+        ("/run/secrets/blikk", "path"),
+        ("/Users/you/key.txt", "path"),
+        ("~/.blikk-key", "path"),
+        ("./secrets/key", "path"),
+        ("C:\\Users\\you\\key.txt", "path"),
+        ("\\\\server\\share\\key", "path"),
+        ("file:///home/you/key", "path"),
+        ("create_payment", "answers"),
+        ("idempotency_key", "answers"),
+        ("BLIKK_BASE_URL", "answers"),
+        ("needs_human", "answers"),
+        ("SCA_REQUIRED", "answers"),
+        ("human_instr", "answers"),
+        ("production", "answers"),
+    ],
+)
+def test_what_is_no_key_is_told_as_what_it_is(key: str, said: str, tmp_path: Path) -> None:
+    """Mistakes that people make: each a wrong setting that says so, from a file too, and none is repeated."""
+    file = tmp_path / "key"
+    file.write_text(key)
+    (problem,) = problems(BLIKK_API_KEY=key)
+    (in_file,) = problems(BLIKK_API_KEY="", BLIKK_API_KEY_FILE=str(file))
+    assert said in problem
+    assert in_file == problem.replace("BLIKK_API_KEY:", "BLIKK_API_KEY_FILE:")
+    assert key not in problem.replace("BLIKK_API_KEY_FILE", "")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "/9j4AAQSkZJRgABAQAAAQABAAD",
+        "/w7Hq/2kd+ZZ0aQ9hJ3k1w==",
+        "dGhpcyBpcyBhIGtleQ==",
+        "blikk_live_0a1b2c3d4e5f",
+        "it's-a-key's-key",
+        "pa$$word-Q-0123",
+        "a.b~c=d-0123",
+    ],
+)
+def test_a_key_may_look_odd(key: str) -> None:
+    """Base64 begins with a slash now and then and ends in `=`: a rule against mistakes must not refuse real keys."""
+    assert settings(BLIKK_API_KEY=key).api_key.get_secret_value() == key
+
+
+def test_the_words_of_the_surface_are_all_known() -> None:
+    """A key like one of them would be redacted out of every answer: the list has to have each that is there."""
+    words = {setting.name for setting in SETTINGS} | set(Status) | set(Outcome) | set(HumanAction)
+    words |= {"blikk-mcp", "production", "stage", "sandbox", "custom", PaymentNotFound.code, PolicyDenied.code}
+    for tool in ALL_TOOLS:
+        words.add(tool.name)
+        for schema in (tool.input_schema, tool.output_schema):
+            words |= set(schema["properties"])
+            words |= {word for field in schema["properties"].values() for word in field.get("enum", ())}
+    assert {word for word in words if word.casefold() not in SURFACE_WORDS} == set()
+
+
+def test_paths_take_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell is not there to expand it: clients hand it on as it is written."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    got = settings(BLIKK_API_KEY="", BLIKK_API_KEY_FILE="~/key", BLIKK_LEDGER="~/ledger.sqlite3")
+    assert got.api_key.get_secret_value() == KEY
+    assert got.ledger == tmp_path / "ledger.sqlite3"
+
+
+def test_the_home_of_nobody_is_a_wrong_setting() -> None:
+    """Ours: no traceback, and no key that is looked for elsewhere."""
+    (problem,) = problems(BLIKK_API_KEY="", BLIKK_API_KEY_FILE="~no-such-user-here/key")
+    assert problem.startswith("BLIKK_API_KEY_FILE: names the home folder of nobody")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("HTTPS://API.BLIKK.TECH/paymentchannel/", "https://api.blikk.tech/paymentchannel"),
+        ("HTTPS://STAGE.BLIKK.TECH/PAYMENTCHANNEL", "https://stage.blikk.tech/paymentchannel"),
+        ("Http://LocalHost:8080/Path", "http://localhost:8080/Path"),
+        ("https://[2001:DB8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+    ],
+)
+def test_a_base_url_may_be_in_capitals(text: str, meant: str) -> None:
+    """RFC 3986: scheme and host have no case; a path has, unless the whole address was shouted."""
+    assert settings(BLIKK_BASE_URL=text).base_url == meant
+
+
+@pytest.mark.parametrize(
+    ("base_url", "environment"),
+    [
+        ("https://stage.blikk.tech/paymentchannel", "stage"),
+        ("", "production"),
+        ("http://127.0.0.1:9/x", "custom"),
+        ("http://api.blikk.tech", "custom"),
+    ],
+)
+def test_the_environment_is_what_the_base_url_says_whatever_else_is_wrong(base_url: str, environment: str) -> None:
+    """A refusal that names the wrong environment sends people looking in the wrong place."""
+    given = {"BLIKK_BASE_URL": base_url} if base_url else {}
+    with pytest.raises(SettingsError) as caught:
+        settings(BLIKK_READ_ONLY="maybe", BLIKK_API_KEY="", **given)
+    assert caught.value.environment == environment
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("BLIKK_MCP_CMD", ""),
+        ("BLIKK_TOKEN", ""),
+        ("BLIKK_HOME", ""),
+        ("BLIKK_VERSION", ""),
+        ("BLIKK_KEY", "BLIKK_API_KEY"),
+        ("BLIKK_APIKEY", "BLIKK_API_KEY"),
+        ("BLIKK_URL", "BLIKK_BASE_URL"),
+        ("BLIKK_READONLY", "BLIKK_READ_ONLY"),
+        ("BLIKK_DAILY_LIMIT", "BLIKK_DAILY_LIMIT_ISK"),
+        ("BLIKK_MAX_AMMOUNT_ISK", "BLIKK_MAX_AMOUNT_ISK"),
+        ("BLIKK_ALLOWED_CREDITOR", "BLIKK_ALLOWED_CREDITORS"),
+        ("BLIKK_LEDGER_PATH", "BLIKK_LEDGER"),
+    ],
+)
+def test_only_a_setting_that_is_alike_is_suggested(name: str, suggested: str) -> None:
+    """Seen: `BLIKK_MCP_CMD: did you mean BLIKK_API_KEY?`"""
+    (problem,) = problems(**{name: "x"})
+    assert problem == f"{name}: there is no such setting" + (f": did you mean {suggested}?" if suggested else "")
+
+
+def test_a_name_is_shown_without_what_a_terminal_would_act_on() -> None:
+    """Ours: a variable's name can hold anything but `=`."""
+    assert problems(**{"BLIKK_\x1b[31m": "x"}) == ["BLIKK_??31m: there is no such setting"]
+
+
+def test_a_start_reads_its_settings_without_pydantic() -> None:
+    """The handshake is answered before anything slow is imported."""
+    program = "import sys, blikk_mcp.settings.settings; sys.exit(bool({'pydantic', 'httpx', 'mcp'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("length", [513, 600, 5000])
+def test_a_key_file_that_is_too_long_is_not_cut(tmp_path: Path, length: int) -> None:
+    """Half a key is another key."""
+    file = tmp_path / "key"
+    file.write_text("k" * length)
+    assert problems(BLIKK_API_KEY="", BLIKK_API_KEY_FILE=str(file)) == [
+        "BLIKK_API_KEY_FILE: the key is longer than 512 characters"
+    ]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o620, 0o602])
+def test_a_key_file_of_a_group_or_of_all_is_noticed(tmp_path: Path, mode: int) -> None:
+    """Ours: readable or writable, by the group or by all."""
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    file.chmod(mode)
+    assert len(settings(BLIKK_API_KEY="", BLIKK_API_KEY_FILE=str(file)).notices) == 1
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("OFF", False), ("true", True), ("0", False)])
+def test_the_front_door_is_switched_on_and_off(text: str, value: bool) -> None:
+    """A switch takes a boolean's words too."""
+    assert settings(BLIKK_FRONT_DOOR=text, BLIKK_ALWAYS_LOAD="no" if value else "yes").front_door is value
 
 
 def test_environment_of_ignores_what_follows_the_host() -> None:

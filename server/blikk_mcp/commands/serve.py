@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -19,7 +18,7 @@ from blikk_mcp.logs import log_event, start_logging
 from blikk_mcp.redaction.process import guard_process, redactor_of
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings, log_settings, read_settings
-from blikk_mcp.settings.values import SettingsError
+from blikk_mcp.settings.values import Environment, SettingsError
 
 logger = logging.getLogger(__name__)
 
@@ -66,22 +65,26 @@ async def _settings(
 
     # Neither the real key nor the real ledger has anything to do with a sandbox that forgets everything at its end.
     real_key = environ.pop("BLIKK_API_KEY", "")
-    for name in ("BLIKK_API_KEY_FILE", "BLIKK_LEDGER"):
+    for name in ("BLIKK_API_KEY_FILE", "BLIKK_LEDGER", "BLIKK_LEDGER_PASSWORD_FILE"):
         environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="blikk-sandbox-") as folder:
         async with run_sandbox() as running:
-            environ["BLIKK_API_KEY"], environ["BLIKK_BASE_URL"] = running.api_key, running.base_url
-            environ["BLIKK_LEDGER"] = str(Path(folder) / "ledger.sqlite3")
-            settings, secrets = _read(environ)
-            if isinstance(settings, Settings):
-                settings = replace(settings, environment="sandbox")
+            own = {
+                **environ,
+                "BLIKK_API_KEY": running.api_key,
+                "BLIKK_BASE_URL": running.base_url,
+                "BLIKK_LEDGER": str(Path(folder) / "ledger.sqlite3"),
+            }
+            settings, secrets = _read(own, environment="sandbox")
             yield settings, [*secrets, real_key]
 
 
-def _read(environ: MutableMapping[str, str]) -> tuple[Settings | SettingsError, list[str]]:
+def _read(
+    environ: MutableMapping[str, str], environment: Environment | None = None
+) -> tuple[Settings | SettingsError, list[str]]:
     raw_key = environ.get("BLIKK_API_KEY", "")
     try:
-        settings = read_settings(environ)
+        settings = read_settings(environ, environment=environment)
     except SettingsError as error:
         return error, [raw_key]
     return settings, [settings.api_key.get_secret_value()]

@@ -61,7 +61,7 @@ class Desk:
             self._waits = WaitLimits(settings.wait_seconds, settings.max_wait_seconds)
         else:
             self._tools = catalog(read_only=False)
-            self._presentation = Presentation(environment="custom")
+            self._presentation = Presentation(environment=settings.environment)
             self._waits = WaitLimits()
         self._handed = HandedLinks()
         self._shown = ShownLinks()

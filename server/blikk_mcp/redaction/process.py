@@ -9,7 +9,7 @@ import threading
 from typing import Any, cast
 
 from blikk_mcp.redaction.redactor import RedactedTextIO, Redactor
-from blikk_mcp.settings.values import MIN_KEY_LENGTH
+from blikk_mcp.settings.key_rules import MIN_KEY_LENGTH
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,10 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Literal
 
-from blikk_payments.channel.links import is_loopback
+from blikk_mcp.settings.key_rules import MAX_KEY_LENGTH, check_key
+from blikk_mcp.settings.placeholders import is_placeholder
 from blikk_payments.identifiers import (
     account_key_of_bban,
     account_key_of_iban,
@@ -20,15 +21,10 @@ from blikk_payments.identifiers import (
 )
 from blikk_payments.policy import AllowedCreditor
 
-MIN_KEY_LENGTH = 8
-"""What is shorter cannot be told from ordinary text, and so not be kept out of it."""
-
-MAX_KEY_LENGTH = 512
-MAX_WHOLE = 10**12
-
-_PLACEHOLDER = re.compile(r"\$\{.*|\$[A-Za-z_][A-Za-z0-9_]*|\{env:.*|<.*>|%[A-Za-z_]+%", re.DOTALL)
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_BASE_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[::1\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+
+Environment = Literal["production", "stage", "sandbox", "custom"]
+Language = Literal["en", "is"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +39,39 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; `problems` names all that has to be corrected."""
+    """The settings cannot be used; `problems` names all that has to be corrected.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `environment` is what the base URL says, whatever else is wrong.
+    """
+
+    def __init__(self, problems: list[Problem], *, environment: Environment = "custom") -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
+        self.environment: Environment = environment
 
 
-def read_key(value: str, file: str) -> str:
+def read_key(value: str, file: Path | None) -> str:
     """The key from its variable or its file.
 
     Raises:
         SettingsError: there is none, there are two, or it cannot be a key.
     """
-    if value and file:
+    if value and file and not is_placeholder(value):
         raise SettingsError([Problem("BLIKK_API_KEY", "set this or BLIKK_API_KEY_FILE, not both")])
-    name = "BLIKK_API_KEY_FILE" if file else "BLIKK_API_KEY"
+    name = "BLIKK_API_KEY_FILE" if file and not value else "BLIKK_API_KEY"
     try:
-        return _checked_key(_key_of_file(Path(file)) if file else value)
+        return check_key(value or (_key_of_file(file) if file else ""))
     except ValueError as error:
         raise SettingsError([Problem(name, str(error))]) from None
 
 
-def key_file_notice(file: str) -> str:
+def key_file_notice(file: Path) -> str:
     """A notice if others on this machine can read or change the key file; `""` if not.
 
     A notice and not a refusal: container platforms mount secrets readable by all, inside the container.
     """
     try:
-        exposed = os.name == "posix" and Path(file).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        exposed = os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     except OSError:
         exposed = False
     return "BLIKK_API_KEY_FILE: others on this machine can read or change the file; chmod 600 it" if exposed else ""
@@ -88,35 +88,16 @@ def _key_of_file(path: Path) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _checked_key(key: str) -> str:
-    if not key:
-        raise ValueError("is not set; the channel's key comes from Blikk")
-    if _PLACEHOLDER.fullmatch(key):
-        raise ValueError(
-            "is still a placeholder: the client did not fill it in. Set the variable where the client starts"
-        )
-    if not key.isascii():
-        raise ValueError("the key has non-ASCII characters")
-    if any(not "!" <= character <= "~" for character in key):
-        raise ValueError("the key has spaces, line breaks or control characters")
-    if len(key) < MIN_KEY_LENGTH:
-        raise ValueError("the key is too short to be one")
-    if len(key) > MAX_KEY_LENGTH:
-        raise ValueError(f"the key is longer than {MAX_KEY_LENGTH} characters")
-    return key
+def parse_file(text: str) -> Path:
+    """A file's path; `~` is the user's home.
 
-
-def parse_base_url(text: str) -> str:
-    """https, or http on loopback; no user, query or fragment; without a slash at the end."""
-    if not _BASE_URL.fullmatch(text):
-        raise ValueError("must be an https address like https://api.blikk.tech/paymentchannel")
-    if text.startswith("http://") and not is_loopback(text):
-        raise ValueError("must be https; plain http is for loopback only")
+    Raises:
+        ValueError: nobody has that home.
+    """
     try:
-        urlsplit(text).port  # noqa: B018 - raises for a port that cannot be
-    except ValueError:
-        raise ValueError("has a port that cannot be") from None
-    return text.rstrip("/")
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("names the home folder of nobody here; write the path out") from None
 
 
 def parse_kennitala_setting(text: str) -> str:
@@ -152,6 +133,22 @@ def parse_boolean(text: str) -> bool:
         raise ValueError("must be true or false") from None
 
 
+def parse_switch(text: str) -> bool:
+    """`on`/`off`, or as any boolean."""
+    switch = {"on": True, "off": False}.get(text.lower())
+    return parse_boolean(text) if switch is None else switch
+
+
+def parse_threshold(text: str) -> int | None:
+    """Whole krónur, or `never`."""
+    return None if text.lower() == "never" else parse_amount(text)
+
+
+def parse_language(text: str) -> Language:
+    """English or Icelandic."""
+    return "is" if parse_choice("en", "is")(text) == "is" else "en"
+
+
 def parse_choice(*choices: str) -> Callable[[str], str]:
     """One of these words."""
 
@@ -164,18 +161,22 @@ def parse_choice(*choices: str) -> Callable[[str], str]:
 
 
 def parse_hosts(text: str) -> tuple[str, ...]:
-    """DNS names, comma-separated."""
+    """DNS names, comma-separated, or `any`."""
+    if text.lower() == "any":
+        return ()
     hosts = tuple(host.strip().lower() for host in text.split(",") if host.strip())
     if not hosts or not all(_HOST.fullmatch(host) and len(host) <= 253 for host in hosts):
         raise ValueError("must be host names like bank.example.is, comma-separated, with no scheme and no path")
     return hosts
 
 
-def parse_creditors(text: str) -> tuple[AllowedCreditor, ...]:
-    """IBANs, BBANs and kennitalas, comma-separated."""
+def parse_allowed_creditors(text: str) -> tuple[AllowedCreditor, ...]:
+    """IBANs, BBANs and kennitalas, comma-separated, or `any`."""
+    if text.lower() == "any":
+        return ()
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     if not entries:
-        raise ValueError("lists nobody: leave it unset to allow any creditor")
+        raise ValueError("lists nobody: say `any` to allow any creditor")
     return tuple(_creditor(entry, place) for place, entry in enumerate(entries, start=1))
 
 

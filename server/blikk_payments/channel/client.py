@@ -24,7 +24,7 @@ from blikk_payments.channel.strict_json import MAX_ANSWER_BYTES, Unreadable, map
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from blikk_payments.channel.secret import SecretStr
 
 __all__ = ["ChannelClient", "Timeouts", "is_payment_id"]
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blikk_payments.channel.answers import Fault, RawAnswer
+from blikk_payments.channel.base_url import parse_base_url
 from blikk_payments.channel.links import is_loopback
 from blikk_payments.channel.strict_json import MAX_ANSWER_BYTES
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from blikk_payments.channel.http import Http
-
-# A host and a path, and nothing that could carry a secret or change where the key goes.
-_BASE_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+    from blikk_payments.channel.secret import SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +37,8 @@ class Connection:
         Raises:
             ValueError: the base URL is not https (http on loopback), or has more than host, port and path.
         """
-        self._loopback = is_loopback(base_url)
-        if not _BASE_URL.fullmatch(base_url) or not (self._loopback or base_url.startswith("https://")):
-            raise ValueError("the base URL has to be https (http on loopback) with host, port and path at most")
-        self._base_url = base_url.rstrip("/")
+        self._base_url = parse_base_url(base_url)
+        self._loopback = is_loopback(self._base_url)
         self._api_key = api_key
         self._timeouts = timeouts
         self._http: Http | None = None

@@ -17,7 +17,7 @@ from blikk_payments.channel.answers import Fault, RawAnswer
 from blikk_payments.channel.proxies import proxy_for
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from blikk_payments.channel.secret import SecretStr
 
 MAX_CONNECTIONS = 10
 MAX_IDLE_CONNECTIONS = 2

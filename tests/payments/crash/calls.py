@@ -110,9 +110,8 @@ async def _channel(world: World, folder: Folder) -> AsyncGenerator[Channel]:
         yield SlowBank(folder.record, *world.answers, hides=True)
         return
     # What only this story needs makes every fork of the others slower.
-    from pydantic import SecretStr
-
     from blikk_payments.channel.client import ChannelClient
+    from blikk_payments.channel.secret import SecretStr
 
     client = ChannelClient(world.base_url, SecretStr(world.api_key))
     try:

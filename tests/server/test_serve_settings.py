@@ -1,0 +1,44 @@
+"""What the server makes of its settings: refusals that name the right environment, and a real key that stays hidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.server.running import PAYMENT, call, connected, spawned
+
+pytestmark = pytest.mark.anyio
+
+WRONG = {"BLIKK_READ_ONLY": "maybe"}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "environment"),
+    [("https://stage.blikk.tech/paymentchannel", "stage"), ("https://example.com", "custom"), (None, "production")],
+)
+async def test_a_refusal_over_wrong_settings_names_the_environment(base_url: str | None, environment: str) -> None:
+    """The base URL says it, whatever else is wrong."""
+    async with connected({**WRONG, **({"BLIKK_BASE_URL": base_url} if base_url else {})}) as client:
+        result = await call(client, "create_payment", PAYMENT)
+    assert (result["error_code"], result["environment"]) == ("not_configured", environment)
+
+
+async def test_an_own_sandbox_is_named_also_with_wrong_settings() -> None:
+    """`serve --sandbox` pays nobody: a refusal must not speak of production, or of a custom Blikk."""
+    async with spawned(WRONG, "serve", "--sandbox") as server:
+        await server.initialize()
+        result = await server.call("create_payment", PAYMENT)
+        await server.close_stdin()
+        await server.end()
+    assert (result["error_code"], result["environment"]) == ("not_configured", "sandbox")
+
+
+async def test_the_real_key_is_kept_out_of_a_sandboxs_answers_too() -> None:
+    """The machine is set up for production and somebody tries the sandbox: the real key is as secret there."""
+    key = "production-key-canary-0123456789"
+    async with spawned({"BLIKK_API_KEY": key}, "serve", "--sandbox") as server:
+        await server.initialize()
+        result = await server.call("get_payment_status", {"payment_id": key})
+        await server.close_stdin()
+        await server.end()
+    assert result["outcome"] != "paid"
+    assert key not in "".join(server.lines) + server.stderr
