@@ -19,11 +19,12 @@ from starlette.routing import Mount, Route, Router
 from blikk_sandbox.approval import ApprovalPages
 from blikk_sandbox.bank import BankError, Clock, Payment, wall_clock
 from blikk_sandbox.bodies import parse_json, read_order
-from blikk_sandbox.control import Control
+from blikk_sandbox.control import CONTROL_PREFIX, Control, guarded
 from blikk_sandbox.docs_page import docs_page
 from blikk_sandbox.dropping import LostAnswer
 from blikk_sandbox.hosts import origin_of
 from blikk_sandbox.lives import LifeName
+from blikk_sandbox.names import Names
 from blikk_sandbox.openapi import openapi
 from blikk_sandbox.problems import Problem, json_response, problem_response
 from blikk_sandbox.sandbox import Sandbox
@@ -39,17 +40,29 @@ def create_app(
     clock: Clock = wall_clock,
     configured_account: bool = True,
     life: str = LifeName.STANDARD,
+    link_seconds: float | None = None,
+    names: Names | None = None,
 ) -> Starlette:
     """The sandbox as an ASGI application. Faults that drop a connection need the server in `running`."""
-    sandbox = Sandbox(api_keys, speed=speed, clock=clock, configured_account=configured_account, life=life)
+    sandbox = Sandbox(
+        api_keys,
+        speed=speed,
+        clock=clock,
+        configured_account=configured_account,
+        life=life,
+        link_seconds=link_seconds,
+        names=names or Names(),
+    )
+    control = Control(sandbox, PREFIX)
     rooms = {
         PREFIX: PaymentChannel(sandbox).routes(),
         "/bank": ApprovalPages(sandbox).routes(),
-        "/_sandbox": Control(sandbox).routes(),
+        CONTROL_PREFIX: control.routes(),
     }
     # No redirects to or from a trailing slash: a path that is not known is not found.
+    mounted = [Mount(path, app=Router(routes, redirect_slashes=False)) for path, routes in rooms.items()]
     app = Starlette(
-        routes=[Mount(path, app=Router(routes, redirect_slashes=False)) for path, routes in rooms.items()],
+        routes=[Route(CONTROL_PREFIX, guarded(control.show_index)), *mounted],
         exception_handlers={
             Problem: _answer_problem,
             HTTPException: _answer_http_exception,

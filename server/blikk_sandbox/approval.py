@@ -20,6 +20,9 @@ from blikk_sandbox.words import Language, choose_language
 
 MAX_FORM_BYTES: Final = 4_096
 COOKIE: Final = "sandbox_bank_visit"
+VISITOR_HEADER: Final = "sandbox-visitor"
+MAX_VISITOR_LENGTH: Final = 40
+MAX_AGENT_LENGTH: Final = 200
 _VISIT: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _STATUS: Final = {
     Door.NOT_YET: 409,
@@ -48,6 +51,8 @@ class ApprovalPages:
         """The question, or why there is none."""
         language = _language(request)
         door, payment = self._behind(request)
+        visitor = request.headers.get(VISITOR_HEADER, "")[:MAX_VISITOR_LENGTH]
+        self._sandbox.bank.saw(door, payment, visitor, request.headers.get("user-agent", "")[:MAX_AGENT_LENGTH])
         if door is not Door.OPEN or payment is None:
             return closed_page(door, _STATUS[door], language)
         visit = request.cookies.get(COOKIE, "")

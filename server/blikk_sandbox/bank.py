@@ -5,7 +5,6 @@ Pure: time comes from the clock it is given, and statuses are worked out when so
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +14,12 @@ from typing import Any, Final, Literal
 
 from blikk_sandbox.bodies import Order
 from blikk_sandbox.lives import MAGIC_AMOUNTS, TERMINAL, Life, Phase, ended_at_once
+from blikk_sandbox.names import Names
 
 MAX_PAYMENTS: Final = 10_000
 MAX_RECEIVED: Final = 10_000
+MAX_VIEWS: Final = 10_000
+MAX_SECONDS_AHEAD: Final = 100 * 365 * 86_400.0
 
 Clock = Callable[[], datetime]
 Decision = Literal["approve", "reject", "cancel", "complete", "expire"]
@@ -37,16 +39,18 @@ class MovableClock:
 
     def __init__(self, base: Clock) -> None:
         self._base = base
-        self._ahead = timedelta()
+        self.seconds_ahead = 0.0
 
     def __call__(self) -> datetime:
-        return self._base() + self._ahead
+        return self._base() + timedelta(seconds=self.seconds_ahead)
 
     def advance(self, seconds: float) -> None:
-        """Move on by `seconds`; a clock never goes back, so they are not negative."""
+        """Move on by `seconds`. Raises `ValueError` for a step back, and for one beyond the calendar."""
         if seconds < 0:
             raise ValueError("a clock does not go back")
-        self._ahead += timedelta(seconds=seconds)
+        if self.seconds_ahead + seconds > MAX_SECONDS_AHEAD:
+            raise ValueError("the clock would be more than a hundred years ahead")
+        self.seconds_ahead += seconds
 
 
 class Door(StrEnum):
@@ -71,8 +75,10 @@ class Payment:
     created_at: datetime
     plan: tuple[Phase, ...]
     entered_at: datetime
-    end_to_end_identification: str = field(default_factory=lambda: secrets.token_hex(16))
+    end_to_end_identification: str
     token: str = ""
+    links: int = 0
+    page_views: int = 0
     paid_at: datetime | None = None
     decision: str = ""
     reads: int = 0
@@ -100,15 +106,41 @@ class Receipt:
     payment_id: str | None = None
 
 
+@dataclass(slots=True)
+class View:
+    """Somebody opened an approval link. `visitor` is who they say they are, `""` where they say nothing."""
+
+    at: datetime
+    payment_id: str | None
+    door: Door
+    visitor: str
+    user_agent: str
+
+
+@dataclass(slots=True)
+class BankState:
+    """What a bank knows. `made` counts the payments it ever made, `tokens` says whose link each one is."""
+
+    made: int
+    payments: list[Payment]
+    tokens: dict[str, str]
+    received: list[Receipt]
+    views: list[View]
+
+
 class Bank:
     """All payments and what was received. `choose_life` says which life the next ordinary payment leads."""
 
-    def __init__(self, clock: Clock, choose_life: Callable[[], Life]) -> None:
+    def __init__(self, clock: Clock, choose_life: Callable[[], Life], names: Names) -> None:
         self._clock = clock
         self._choose_life = choose_life
+        self._names = names
         self._payments: dict[str, Payment] = {}
         self._tokens: dict[str, str] = {}
+        # Counts on when the record is cleared: a ledger that remembers an old id must not meet it again.
+        self._made = 0
         self.received: deque[Receipt] = deque(maxlen=MAX_RECEIVED)
+        self.views: deque[View] = deque(maxlen=MAX_VIEWS)
 
     def receive(self, body: Any) -> Receipt:
         """Write down a POST before anything is done about it."""
@@ -123,7 +155,10 @@ class Bank:
         magic = MAGIC_AMOUNTS.get(order.amount)
         life = ended_at_once(magic) if magic else self._choose_life()
         now = self._clock()
-        payment = Payment(f"pay_{secrets.token_urlsafe(16)}", channel, order, life, now, life.opening, now)
+        self._made += 1
+        payment_id = f"pay_{self._names.text_of('payment', str(self._made))}"
+        end_to_end = self._names.bytes_of("end to end", payment_id)[:16].hex()
+        payment = Payment(payment_id, channel, order, life, now, life.opening, now, end_to_end)
         self._payments[payment.id] = payment
         self._enter(payment, life.opening, now)
         return payment
@@ -151,6 +186,12 @@ class Bank:
         if payment.phase.status in TERMINAL:
             return (Door.ANSWERED if payment.decision else Door.EXPIRED), payment
         return (Door.OPEN if payment.phase.asks else Door.NOT_YET), payment
+
+    def saw(self, door: Door, payment: Payment | None, visitor: str, user_agent: str) -> None:
+        """Write down that somebody opened a link."""
+        if payment is not None:
+            payment.page_views += 1
+        self.views.append(View(self._clock(), payment and payment.id, door, visitor, user_agent))
 
     def answer(self, payment: Payment, decision: Decision) -> None:
         """Do what the person decided. Raises `BankError` if the payment does not wait for that."""
@@ -183,6 +224,20 @@ class Bank:
         self._payments.clear()
         self._tokens.clear()
         self.received.clear()
+        self.views.clear()
+
+    def dump(self) -> BankState:
+        """All that the bank knows."""
+        return BankState(self._made, self.payments(), dict(self._tokens), list(self.received), list(self.views))
+
+    def load(self, state: BankState) -> None:
+        """Know what another bank knew, and nothing else."""
+        self.forget_everything()
+        self._made = max(self._made, state.made)
+        self._payments.update({payment.id: payment for payment in state.payments})
+        self._tokens.update(state.tokens)
+        self.received.extend(state.received)
+        self.views.extend(state.views)
 
     def _bring_up_to_date(self, payment: Payment) -> None:
         now = self._clock()
@@ -195,5 +250,6 @@ class Bank:
         if payment.phase.status == "SUCCESS":
             payment.paid_at = at
         if payment.phase.link == "new":
-            payment.token = secrets.token_urlsafe(24)
+            payment.links += 1
+            payment.token = self._names.text_of("link", f"{payment.id}|{payment.links}", size=24)
             self._tokens[payment.token] = payment.id

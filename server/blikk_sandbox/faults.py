@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, cast
 from urllib.parse import quote
@@ -123,9 +123,15 @@ class Faults:
             raise ValueError(f"{MAX_FAULTS} faults wait already")
         self._queue.append(fault)
 
-    def clear(self) -> None:
-        """No more faults."""
-        self._queue.clear()
+    def set(self, faults: Sequence[Fault]) -> None:
+        """These faults and no others. Raises `ValueError` for too many."""
+        if len(faults) > MAX_FAULTS:
+            raise ValueError(f"more than {MAX_FAULTS} faults")
+        self._queue = deque(faults)
+
+    def all(self) -> list[Fault]:
+        """The faults still to come."""
+        return list(self._queue)
 
     def waiting(self) -> list[dict[str, Any]]:
         """The faults still to come, as JSON."""

@@ -7,13 +7,14 @@ are known from a sister API of Blikk's, USER_ONBOARDING_REQUIRED from a public i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
 
 TERMINAL: Final = frozenset({"SUCCESS", "CANCELLED", "REJECTED", "ERROR"})
 UNHEARD_OF_STATUS: Final = "SETTLING_AT_BANK"
+MAX_STATUSES: Final = 20
 
 
 class LifeName(StrEnum):
@@ -116,3 +117,35 @@ def make_life(name: LifeName, timing: Timing) -> Life:
             return replace(standard, hidden_seconds=timing.hidden_seconds)
         case LifeName.STANDARD | LifeName.BAD_LINK:
             return standard
+
+
+def check_statuses(statuses: Sequence[str]) -> None:
+    """Raise `ValueError` for a script that no payment could follow."""
+    if any(status in TERMINAL for status in statuses[:-1]):
+        raise ValueError("nothing comes after SUCCESS, CANCELLED, REJECTED or ERROR")
+    asking = [status for status in statuses if status in ("USER_ONBOARDING_REQUIRED", "SCA_REQUIRED")]
+    if asking not in ([], ["SCA_REQUIRED"], ["USER_ONBOARDING_REQUIRED", "SCA_REQUIRED"]):
+        raise ValueError("USER_ONBOARDING_REQUIRED comes before SCA_REQUIRED, and each once")
+
+
+def scripted_life(statuses: Sequence[str], timing: Timing) -> Life:
+    """A life through these statuses: what stands before SCA_REQUIRED comes by itself, what follows after the approval."""
+    parts: list[list[Phase]] = [[]]
+    for status in statuses:
+        match status:
+            case "USER_ONBOARDING_REQUIRED":
+                parts[-1].append(Phase(status, timing.onboarding_link_seconds, "onboard", "new"))
+            case "SCA_REQUIRED":
+                parts[-1].append(Phase(status, timing.link_seconds, "approve", "new"))
+            case _:
+                parts[-1].append(Phase(status, timing.pending_seconds / timing.speed))
+                continue
+        parts[-1].append(Phase("ERROR"))  # where nobody answers
+        parts.append([])
+    if parts[-1]:
+        parts[-1][-1] = replace(parts[-1][-1], seconds=None)
+    elif len(parts) > 1:
+        parts[-1] = [Phase("SCA_COMPLETE", timing.settle_seconds / timing.speed), Phase("SUCCESS")]
+    opening, *later = (tuple(part) for part in parts)
+    onboarding = later[0] if len(later) == 2 else ()
+    return Life("script", opening, after_approval=later[-1] if later else (), after_onboarding=onboarding)

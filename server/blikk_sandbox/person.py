@@ -36,7 +36,7 @@ async def approve(url: str, *, decision: str = "approve") -> str:
 
 def approve_now(url: str, *, decision: str = "approve") -> str:
     """The same for callers without an event loop."""
-    status, headers, page = _exchange("GET", url)
+    status, headers, page = _exchange("GET", url, headers={"Sandbox-Visitor": "person"})
     if decision not in page.choices:
         raise PersonStuckError(status, page.heading, tuple(page.choices))
     cookies = SimpleCookie()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import socket
 import threading
 from collections.abc import AsyncGenerator, Generator, Sequence
@@ -22,9 +21,11 @@ from blikk_sandbox.bank import Clock, wall_clock
 from blikk_sandbox.dropping import TRANSPORT
 from blikk_sandbox.hosts import is_loopback
 from blikk_sandbox.lives import LifeName
+from blikk_sandbox.names import Names
 
 START_TIMEOUT_SECONDS: Final = 10.0
 STOP_TIMEOUT_SECONDS: Final = 5.0
+DATE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,30 @@ async def run_sandbox(
     clock: Clock = wall_clock,
     configured_account: bool = True,
     life: str = LifeName.STANDARD,
+    link_seconds: float | None = None,
+    seed: int | None = None,
     allow_remote: bool = False,
 ) -> AsyncGenerator[RunningSandbox]:
     """A sandbox that listens while the block runs. Needs asyncio; prints nothing; handles no signals.
 
-    Port 0 takes any free port; with no key one is made up. Raises `ValueError` for a host beyond this machine
+    Port 0 takes any free port; with no key one is made up. `link_seconds` is how long an approval link lives; the
+    same `seed` and the same requests give the same key, ids and links. Raises `ValueError` for a host beyond this machine
     unless `allow_remote`, and `OSError` when the port is taken.
     """
     if not allow_remote and not is_loopback(host):
-        raise ValueError(f"the sandbox listens on loopback only, not on {host!r}, unless allow_remote is given")
+        raise ValueError("the sandbox listens on loopback only, unless allow_remote is given")
+    names = Names(seed)
     # No word of ours in it: whoever redacts it would have to look twice at every text that holds the word.
-    keys = list(api_keys) or [secrets.token_urlsafe(30)]
-    app = create_app(keys, speed=speed, clock=clock, configured_account=configured_account, life=life)
+    keys = list(api_keys) or [names.text_of("key", size=30)]
+    app = create_app(
+        keys,
+        speed=speed,
+        clock=clock,
+        configured_account=configured_account,
+        life=life,
+        link_seconds=link_seconds,
+        names=names,
+    )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listener:
         # asyncio sets this only on sockets that it opened itself; without it each kept-alive answer waits for 40 ms.
@@ -98,6 +111,8 @@ def run_sandbox_in_thread(
     clock: Clock = wall_clock,
     configured_account: bool = True,
     life: str = LifeName.STANDARD,
+    link_seconds: float | None = None,
+    seed: int | None = None,
     allow_remote: bool = False,
 ) -> Generator[RunningSandbox]:
     """The same, in a thread with a loop of its own, for callers that have none."""
@@ -113,6 +128,8 @@ def run_sandbox_in_thread(
             clock=clock,
             configured_account=configured_account,
             life=life,
+            link_seconds=link_seconds,
+            seed=seed,
             allow_remote=allow_remote,
         ) as running:
             started.set_result((running, asyncio.get_running_loop(), stop))
@@ -174,7 +191,11 @@ class _Server(uvicorn.Server):
         self._is_started.set()
 
     async def main_loop(self) -> None:
-        await self._is_stopping.wait()
+        while not self._is_stopping.is_set():
+            with anyio.move_on_after(DATE_SECONDS):
+                await self._is_stopping.wait()
+            # Renews the Date header, which clients compare their clocks with.
+            await self.on_tick(0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Clients that keep their connection open, or wait for a slow answer, do not hold up the end.

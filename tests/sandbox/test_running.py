@@ -11,12 +11,15 @@ import sys
 import threading
 import time
 from contextlib import AsyncExitStack, redirect_stderr, redirect_stdout
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import anyio
 import httpx
 import pytest
+import uvicorn.server
 
-from blikk_sandbox import RunningSandbox, run_sandbox, run_sandbox_in_thread
+from blikk_sandbox import RunningSandbox, run_sandbox, run_sandbox_in_thread, running
 from blikk_sandbox.person import PersonStuckError, approve, approve_now
 from tests.missing import unavailable
 from tests.sandbox.world import payment_body
@@ -207,3 +210,34 @@ async def test_a_person_opens_pages_of_this_machine_only(url: str) -> None:
     """A link from elsewhere is never fetched by us."""
     with pytest.raises(ValueError, match="this machine"):
         await approve(url)
+
+
+async def test_its_date_header_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 15: clients compare their clocks with it, so it is not the date of the start for ever."""
+    now = 1_772_452_800.0  # 2 March 2026, 12:00 UTC
+    monkeypatch.setattr(running, "DATE_SECONDS", 0.01)
+    monkeypatch.setattr(uvicorn.server, "time", SimpleNamespace(time=lambda: now))
+    async with run_sandbox() as sandbox, client_of(sandbox) as client:
+
+        async def date() -> str:
+            return (await client.get(f"{sandbox.control_url}/clock")).headers["Date"]
+
+        assert await date() == "Mon, 02 Mar 2026 12:00:00 GMT"
+        now += 60
+        with anyio.fail_after(10):
+            while await date() != "Mon, 02 Mar 2026 12:01:00 GMT":
+                pass
+
+
+async def test_the_life_of_a_link_can_be_chosen_at_the_start() -> None:
+    """Issue 16: `--link-seconds`, for the second link of an onboarding too; a life's own time still wins."""
+    async with run_sandbox(link_seconds=500) as sandbox, client_of(sandbox) as client:
+        link = await waiting_link(sandbox, client)
+        await client.post(f"{sandbox.control_url}/clock", json={"advance_seconds": 490})
+        assert (await client.get(link)).status_code == 200
+        await client.post(f"{sandbox.control_url}/clock", json={"advance_seconds": 10})
+        assert (await client.get(link)).status_code == 410
+        await client.post(f"{sandbox.control_url}/lives", json={"life": "standard", "link_seconds": 5})
+        link = await waiting_link(sandbox, client)
+        await client.post(f"{sandbox.control_url}/clock", json={"advance_seconds": 5})
+        assert (await client.get(link)).status_code == 410

@@ -94,9 +94,14 @@ async def _play(in_browser: bool) -> int:
             f"Requests to pay that it received: {len(record['received'])}. Payments that it made: {len(record['paid'])}."
         )
 
-    paid_once = ended["outcome"] == "paid" and len(record["paid"]) == 1
-    _title(f"{'Paid, once' if paid_once else 'NOT paid once'}, after {time.monotonic() - started:.1f} s")
-    return 0 if paid_once else 1
+    once = paid_once(ended, record)
+    _title(f"{'Paid, once' if once else 'NOT paid once'}, after {time.monotonic() - started:.1f} s")
+    return 0 if once else 1
+
+
+def paid_once(ended: dict[str, Any], record: dict[str, Any]) -> bool:
+    """Whether the agent was told that it is paid, and the bank received one request and made one payment."""
+    return ended["outcome"] == "paid" and len(record["received"]) == len(record["paid"]) == 1
 
 
 async def _call(client: Any, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -5,45 +5,117 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
+from collections.abc import Callable
 
 import anyio
 
-from blikk_mcp.redaction.process import redactor_of
+PORTS = (0, 65_535)
+SPEEDS = (0.001, 1_000_000.0)
+LINK_SECONDS = (0.001, 10 * 365 * 86_400.0)
+SEEDS = (0, 2**63 - 1)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--host", default="127.0.0.1", help="an address of this machine (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=0, help="0 takes any free port (default)")
-    parser.add_argument("--speed", type=float, default=1.0, help="how many times faster the bank is than usual")
+    parser.add_argument("--port", type=_whole(*PORTS), default=0, metavar="N", help="0 takes any free port (default)")
+    parser.add_argument(
+        "--speed",
+        type=_factor(*SPEEDS),
+        default=1.0,
+        metavar="N",
+        help="how many times faster the bank is than usual; a person has the same time",
+    )
+    parser.add_argument(
+        "--link-seconds",
+        type=_factor(*LINK_SECONDS),
+        metavar="N",
+        help="how long an approval link lives (default 120, with onboarding 300)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_whole(*SEEDS),
+        metavar="N",
+        help="the same number and the same requests give the same key, ids and links",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; one line of JSON on stdout says where and with which key."""
     try:
-        return anyio.run(_serve, arguments.host, arguments.port, arguments.speed)
-    except (OSError, ValueError) as error:
-        redact = redactor_of(os.environ.get("BLIKK_API_KEY", "")).text
-        sys.stderr.write(redact(f"blikk-mcp sandbox: {error}\n"))
-        return 1
+        return anyio.run(_serve, arguments)
+    except ValueError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "there is no such address here"
+        return _refuse(f"cannot listen: {reason}")
+    except KeyboardInterrupt:  # where signals cannot be received, as on Windows
+        return 0
 
 
-async def _serve(host: str, port: int, speed: float) -> int:
+async def _serve(arguments: argparse.Namespace) -> int:
     from blikk_sandbox.running import run_sandbox
 
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with run_sandbox(host=host, port=port, speed=speed) as running:
-            # The key opens nothing but this sandbox, which forgets it with everything else when it ends.
-            line = {
-                "base_url": running.base_url,
-                "api_key": running.api_key,
-                "control_url": running.control_url,
-            }
-            sys.stdout.write(json.dumps(line) + "\n")
-            sys.stdout.flush()
+    async with run_sandbox(
+        host=arguments.host,
+        port=arguments.port,
+        speed=arguments.speed,
+        link_seconds=arguments.link_seconds,
+        seed=arguments.seed,
+    ) as running:
+        # The key opens nothing but this sandbox, which forgets it with everything else when it ends.
+        sys.stderr.write(
+            f"# the sandbox's control API: {running.control_url}\n"
+            f"export BLIKK_BASE_URL={shlex.quote(running.base_url)}\n"
+            f"export BLIKK_API_KEY={shlex.quote(running.api_key)}\n"
+        )
+        sys.stderr.flush()
+        line = {"base_url": running.base_url, "api_key": running.api_key, "control_url": running.control_url}
+        if sys.platform == "win32":
+            _say(line)
+            await anyio.sleep_forever()
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            _say(line)
             async for _ in signals:
                 break
     return 0
+
+
+def _say(line: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"blikk-mcp sandbox: {reason}\n")
+    return 1
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds; the complaint does not repeat what was given."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"has to be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _factor(least: float, most: float) -> Callable[[str], float]:
+    """A number within bounds; the complaint does not repeat what was given."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"has to be a number from {least:g} to {most:.0f}")
+        return number
+
+    return parse
