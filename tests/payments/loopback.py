@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,20 +72,21 @@ class Loopback:
 
 
 @asynccontextmanager
-async def loopback(*answers: Answer) -> AsyncGenerator[Loopback]:
-    """Run the stand-in on a free port of this machine."""
-    state = Loopback(list(answers))
+async def listening(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    context: ssl.SSLContext | None = None,
+) -> AsyncGenerator[int]:
+    """Serve every connection to a free port of this machine, with TLS if there is a context; gives the port."""
     tasks: set[asyncio.Task[None]] = set()
     writers: list[asyncio.StreamWriter] = []
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
-        tasks.add(asyncio.ensure_future(state.serve(reader, writer)))
+        tasks.add(asyncio.ensure_future(serve(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    state.port = server.sockets[0].getsockname()[1]
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
     try:
-        yield state
+        yield server.sockets[0].getsockname()[1]
     finally:
         # A connection that is being accepted takes some turns of the loop; asyncio leaks it if closed before.
         for _ in range(10):
@@ -97,6 +99,14 @@ async def loopback(*answers: Answer) -> AsyncGenerator[Loopback]:
         for writer in writers:
             writer.transport.abort()
         await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+
+
+@asynccontextmanager
+async def loopback(*answers: Answer, context: ssl.SSLContext | None = None) -> AsyncGenerator[Loopback]:
+    """Run the stand-in on a free port of this machine."""
+    state = Loopback(list(answers))
+    async with listening(state.serve, context) as state.port:
+        yield state
 
 
 def free_port() -> int:

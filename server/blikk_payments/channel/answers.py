@@ -31,7 +31,7 @@ Redact = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """An answer as it came. `body` is None if it was too large, compressed or cut off."""
+    """An answer as it came. `body` is None if it was too large, packed in a way we do not unpack, or cut off."""
 
     status: int
     content_type: str = ""

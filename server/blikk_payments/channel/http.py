@@ -6,14 +6,16 @@ request, and the request holds the key.)
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing
-from typing import TYPE_CHECKING, cast
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx
 
 from blikk_payments.channel.answers import Fault, RawAnswer
+from blikk_payments.channel.certificates import tls_context
 from blikk_payments.channel.proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -29,30 +31,14 @@ HEADERS = [
 ]
 CREATE_HEADERS = [*HEADERS, (b"Content-Type", b"application/json"), (b"Connection", b"close")]
 
-MAYBE_SENT: Mapping[type[Exception], bool] = {
-    # The connection: DNS, refused, TLS handshake (httpcore maps its errors and its time-out to these).
-    httpx.ConnectError: False,
-    httpx.ConnectTimeout: False,
-    httpx.PoolTimeout: False,
-    # A proxy that refuses CONNECT: the request itself waits for the tunnel.
-    httpx.ProxyError: False,
-    # Raised over the URL's scheme or an illegal header, before the first byte.
-    httpx.UnsupportedProtocol: False,
-    httpx.LocalProtocolError: False,
-    # From here on bytes may have gone out.
-    httpx.ReadError: True,
-    httpx.ReadTimeout: True,
-    httpx.WriteError: True,
-    httpx.WriteTimeout: True,
-    httpx.CloseError: True,
-    httpx.RemoteProtocolError: True,
-    # The base classes, should httpx ever raise one.
-    httpx.TransportError: True,
-    httpx.TimeoutException: True,
-    httpx.NetworkError: True,
-    httpx.ProtocolError: True,
-}
-"""For each error of httpx's transport, whether Blikk may have received the request. Any other: maybe."""
+READY_SECONDS = 10.0
+"""Longest that TCP, a proxy and TLS may take together, before anything is sent."""
+
+FIRST_BYTE = "http11.send_request_headers.started"
+"""httpcore's event right before a request's first byte: CONNECT's too, which is for the proxy and not for Blikk."""
+
+UNPACKED = frozenset({"gzip", "x-gzip", "deflate"})
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
 class ApiKeyAuth(httpx.Auth):
@@ -83,22 +69,21 @@ class Http:
     ) -> None:
         self._base_url = base_url
         self._auth = ApiKeyAuth(api_key)
-        context = httpx.create_ssl_context(trust_env=trust_env)
-        # SSLKEYLOGFILE would write down what decrypts the key. None turns it off, which stubs forget.
-        context.keylog_filename = None  # pyright: ignore[reportAttributeAccessIssue] - see above
+        context = tls_context(trust_env=trust_env)
         self._extensions = {
             "timeout": httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds).as_dict()
         }
-        proxy = proxy_for(base_url)
+        address = proxy_for(base_url)
+        proxy = httpx.Proxy(address, ssl_context=context if address.startswith("https:") else None) if address else None
 
         def transport(idle_connections: int) -> httpx.AsyncHTTPTransport:
             # The transport and not a client: what a client adds (redirects, cookies, .netrc) is what must not happen.
             limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=idle_connections)
             return httpx.AsyncHTTPTransport(verify=context, trust_env=False, http2=False, limits=limits, proxy=proxy)
 
+        self._transport = transport
+        self._through_proxy = proxy is not None
         self._reads = transport(MAX_IDLE_CONNECTIONS)
-        # A payment on a connection that died while idle would end as an unknown outcome.
-        self._creates = transport(0)
 
     async def exchange(
         self, method: str, path: str, *, content: bytes | None, total_seconds: float, max_bytes: int
@@ -107,26 +92,32 @@ class Http:
 
         Once a status has arrived it counts, even if the body then fails.
         """
-        transport = self._reads if content is None else self._creates
         headers = HEADERS if content is None else CREATE_HEADERS
-        fault = Fault(maybe_sent=True)
         response: httpx.Response | None = None
         body: bytes | None = None
-        with anyio.move_on_after(total_seconds):
+        now = anyio.current_time()
+        scope = anyio.CancelScope(deadline=now + min(READY_SECONDS, total_seconds))
+        departure = _Departure(scope, now + total_seconds)
+        with scope:
+            extensions = {**self._extensions, "trace": departure}
             try:
                 url = self._base_url + path
-                request = httpx.Request(method, url, headers=headers, content=content, extensions=self._extensions)
+                request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
                 request = next(self._auth.auth_flow(request))
-                response = await transport.handle_async_request(request)
-                response.request = request
-                try:
-                    body = await _bounded_body(response, max_bytes)
-                finally:
-                    await response.aclose()
-            except Exception as error:  # noqa: BLE001 - no error may pass for "nothing was sent"
-                fault = Fault(maybe_sent=MAYBE_SENT.get(type(error), True))
+                async with self._connection(fresh=content is not None) as transport:
+                    response = await transport.handle_async_request(request)
+                    response.request = request
+                    try:
+                        body = await _bounded_body(response, max_bytes)
+                    finally:
+                        await response.aclose()
+            except httpx.LocalProtocolError:
+                # A header that may not be sent, noticed when the first byte was about to leave.
+                departure.begun = False
+            except Exception:  # noqa: BLE001, S110 - whatever it was: only what left before it counts
+                pass
         if response is None:
-            return fault
+            return Fault(maybe_sent=departure.begun)
         return RawAnswer(
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),
@@ -135,14 +126,47 @@ class Http:
         )
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection that no request is using."""
         await self._reads.aclose()
-        await self._creates.aclose()
+
+    @asynccontextmanager
+    async def _connection(self, *, fresh: bool) -> AsyncGenerator[httpx.AsyncHTTPTransport]:
+        """The shared connections, or one for this request alone.
+
+        A payment on a connection that died while idle would end as an unknown outcome. And behind a proxy httpcore 1.0
+        never lets go of a connection whose TLS failed in the tunnel: ten of those, and nothing could be sent any more.
+        """
+        if not fresh and not self._through_proxy:
+            yield self._reads
+            return
+        transport = self._transport(0)
+        try:
+            yield transport
+        finally:
+            await transport.aclose()
+
+
+class _Departure:
+    """Notices whether the request began to leave, from httpcore's `trace` extension.
+
+    The type of an error does not tell: a proxy that breaks before the tunnel stands fails as Blikk would.
+    """
+
+    def __init__(self, scope: anyio.CancelScope, deadline: float) -> None:
+        self.begun = False
+        self._scope = scope
+        self._deadline = deadline
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == FIRST_BYTE and info["request"].method != b"CONNECT":
+            self.begun = True
+            self._scope.deadline = self._deadline
 
 
 async def _bounded_body(response: httpx.Response, max_bytes: int) -> bytes | None:
-    """The body as sent; None if it is compressed (a few bytes can unpack to gigabytes) or above the bound."""
-    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+    """The body, unpacked if a server packed it unasked; None if it is above the bound or cannot be unpacked."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in UNPACKED and coding not in ("", "identity"):
         return None
     body = bytearray()
     async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_raw())) as chunks:
@@ -150,4 +174,14 @@ async def _bounded_body(response: httpx.Response, max_bytes: int) -> bytes | Non
             body += chunk
             if len(body) > max_bytes:
                 return None
-    return bytes(body)
+    return _unpacked(bytes(body), max_bytes) if coding in UNPACKED else bytes(body)
+
+
+def _unpacked(body: bytes, max_bytes: int) -> bytes | None:
+    """At most `max_bytes`, whatever the body would unpack to: some bytes can become gigabytes."""
+    unpacker = zlib.decompressobj(wbits=_ZLIB_OR_GZIP)
+    try:
+        data = unpacker.decompress(body, max_bytes + 1)
+    except zlib.error:
+        return None
+    return data if unpacker.eof and not unpacker.unused_data and len(data) <= max_bytes else None

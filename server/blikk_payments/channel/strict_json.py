@@ -21,13 +21,13 @@ class Unreadable(Exception):
 def parse_json(body: bytes | None, *, max_bytes: int = MAX_ANSWER_BYTES) -> object:
     """Strict JSON: UTF-8, no duplicate names, no NaN or infinity, 64-bit integers, at most 32 levels deep.
 
-    A body of None stands for one that was too large, compressed or cut off.
+    A body of None stands for one that was too large, packed in a way we do not unpack, or cut off.
 
     Raises:
         Unreadable: anything else.
     """
     if body is None or len(body) > max_bytes:
-        raise Unreadable("it was too large, compressed or cut off")
+        raise Unreadable("it was too large, packed in a way we do not unpack, or cut off")
     document, readable = _parse(body)
     if not readable or not _is_shallow(document):
         raise Unreadable("it was not strict JSON")

@@ -233,14 +233,14 @@ def main() -> None:
 
 def _read_certificates_once() -> None:
     """It takes most of a child's time, and plain HTTP needs none."""
-    import httpx
+    from blikk_payments.channel import http
 
-    context = httpx.create_ssl_context(trust_env=False)
+    context = http.tls_context(trust_env=False)
 
-    def read_already(*_: object, **__: object) -> ssl.SSLContext:
+    def read_already(*, trust_env: bool) -> ssl.SSLContext:
         return context
 
-    httpx.create_ssl_context = read_already
+    http.tls_context = read_already
 
 
 if __name__ == "__main__":
