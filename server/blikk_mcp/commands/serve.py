@@ -7,10 +7,8 @@ import gc
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import anyio
 
@@ -18,17 +16,24 @@ from blikk_mcp.logs import log_event, start_logging
 from blikk_mcp.redaction.process import guard_process, redactor_of
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings, log_settings, read_settings
-from blikk_mcp.settings.values import Environment, SettingsError
+from blikk_mcp.settings.values import SettingsError
 
 logger = logging.getLogger(__name__)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument(
+    sandbox = parser.add_mutually_exclusive_group()
+    sandbox.add_argument(
         "--sandbox",
         action="store_true",
         help="pay into a sandbox of its own on loopback: no key, no real money",
+    )
+    sandbox.add_argument(
+        "--sandbox-at",
+        type=_sandbox_address,
+        metavar="URL",
+        help="pay into a sandbox that runs already (`blikk-mcp sandbox`), which several processes can share",
     )
     parser.set_defaults(run=run)
 
@@ -41,9 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     from blikk_mcp.transports.stdio import serve_stdio
 
     async def serve() -> int:
-        async with _settings(os.environ, sandbox=arguments.sandbox) as (settings, secrets):
+        async with _settings(os.environ, arguments) as (settings, secrets, control_url):
             redactor = redactor_of(*secrets)
             _guard(settings, redactor)
+            if control_url:
+                log_event(logger, logging.INFO, "sandbox", control_url=control_url)
             async with running_app(settings, redactor.text) as server:
                 # What is loaded by now lives as long as the process: without it the collector's last round is short.
                 gc.freeze()
@@ -55,39 +62,38 @@ def run(arguments: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _settings(
-    environ: MutableMapping[str, str], *, sandbox: bool
-) -> AsyncGenerator[tuple[Settings | SettingsError, list[str]]]:
-    """The settings, and the secrets to be kept out of every output."""
-    if not sandbox:
-        yield _read(environ)
+    environ: MutableMapping[str, str], arguments: argparse.Namespace
+) -> AsyncGenerator[tuple[Settings | SettingsError, tuple[str, ...], str]]:
+    """The settings, the secrets to be kept out of every output, and a sandbox's control address if it is one."""
+    if not arguments.sandbox and not arguments.sandbox_at:
+        yield *_read(environ), ""
         return
-    from blikk_sandbox.running import run_sandbox
+    from blikk_mcp.sandboxed import own_sandbox, sandbox_at
 
-    # Neither the real key nor the real ledger has anything to do with a sandbox that forgets everything at its end.
-    real_key = environ.pop("BLIKK_API_KEY", "")
-    for name in ("BLIKK_API_KEY_FILE", "BLIKK_LEDGER", "BLIKK_LEDGER_PASSWORD_FILE"):
-        environ.pop(name, None)
-    with tempfile.TemporaryDirectory(prefix="blikk-sandbox-") as folder:
-        async with run_sandbox() as running:
-            own = {
-                **environ,
-                "BLIKK_API_KEY": running.api_key,
-                "BLIKK_BASE_URL": running.base_url,
-                "BLIKK_LEDGER": str(Path(folder) / "ledger.sqlite3"),
-            }
-            settings, secrets = _read(own, environment="sandbox")
-            yield settings, [*secrets, real_key]
+    if arguments.sandbox_at:
+        found = sandbox_at(arguments.sandbox_at, environ)
+        yield found.settings, found.secrets, found.control_url
+        return
+    async with own_sandbox(environ) as own:
+        yield own.settings, own.secrets, own.control_url
 
 
-def _read(
-    environ: MutableMapping[str, str], environment: Environment | None = None
-) -> tuple[Settings | SettingsError, list[str]]:
+def _read(environ: MutableMapping[str, str]) -> tuple[Settings | SettingsError, tuple[str, ...]]:
     raw_key = environ.get("BLIKK_API_KEY", "")
     try:
-        settings = read_settings(environ, environment=environment)
+        settings = read_settings(environ)
     except SettingsError as error:
-        return error, [raw_key]
-    return settings, [settings.api_key.get_secret_value()]
+        return error, (raw_key,)
+    return settings, (settings.api_key.get_secret_value(),)
+
+
+def _sandbox_address(text: str) -> str:
+    from blikk_mcp.sandboxed import loopback_origin
+
+    try:
+        return loopback_origin(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _guard(settings: Settings | SettingsError, redactor: Redactor) -> None:

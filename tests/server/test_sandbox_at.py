@@ -1,0 +1,178 @@
+"""Servers that pay into a sandbox: their own, which says where it is controlled, or one that several of them share."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from blikk_mcp.sandboxed import loopback_origin
+from blikk_sandbox.running import RunningSandbox, run_sandbox_in_thread
+from tests.sandbox_control import control, paid, received
+from tests.server.running import PAYMENT, Process, spawned
+
+pytestmark = pytest.mark.anyio
+
+CONTROL_URL = re.compile(r"http://127\.0\.0\.1:[0-9]+/_sandbox")
+
+
+async def one_call(environ: dict[str, str], where: str, tool: str, arguments: Any) -> tuple[dict[str, Any], Process]:
+    """What a client sees that starts a process for every call, and the process, ended."""
+    async with spawned(environ, "serve", "--sandbox-at", where) as server:
+        await server.initialize()
+        result = await server.call(tool, arguments)
+        await server.close_stdin()
+        assert await server.end() == 0
+    return result, server
+
+
+async def test_processes_started_for_every_call_see_one_bank_and_one_ledger(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Issue 15: create, look and pay again in three processes; no key is set, and one payment is made."""
+    home = {"XDG_STATE_HOME": str(tmp_path)}
+    created, _ = await one_call(home, sandbox.base_url, "create_payment", PAYMENT)
+    assert created["environment"] == "sandbox"
+    control(sandbox, f"payments/{created['payment_id']}/approve", {})
+    control(sandbox, "clock", {"advance_seconds": 5})
+    seen, _ = await one_call(home, sandbox.control_url, "get_payment_status", {"idempotency_key": "order-0001"})
+    assert (seen["outcome"], seen["payment_id"]) == ("paid", created["payment_id"])
+    origin = sandbox.base_url.removesuffix("/paymentchannel")
+    again, server = await one_call(home, origin, "create_payment", PAYMENT)
+    assert (again["replayed"], again["outcome"]) == (True, "paid")
+    assert (len(received(sandbox)), paid(sandbox)) == (1, [created["payment_id"]])
+    assert sandbox.api_key not in server.stderr + "".join(server.lines)
+
+
+async def test_they_share_the_ledger_that_is_named(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    """`BLIKK_LEDGER` means what it always means."""
+    ledger = tmp_path / "shared" / "ledger.sqlite3"
+    environ = {"BLIKK_LEDGER": str(ledger), "XDG_STATE_HOME": str(tmp_path / "unused")}
+    for replayed in (False, True):
+        result, _ = await one_call(environ, sandbox.base_url, "create_payment", PAYMENT)
+        assert result["replayed"] is replayed
+    assert ledger.exists()
+    assert not (tmp_path / "unused").exists()
+
+
+async def test_a_new_bank_on_the_same_port_begins_with_an_empty_ledger(tmp_path: Path) -> None:
+    """A developer's key of yesterday must not answer for a payment that today's bank has never seen."""
+    home = {"XDG_STATE_HOME": str(tmp_path)}
+    with run_sandbox_in_thread(seed=1) as sandbox:
+        port = int(sandbox.base_url.split(":")[2].split("/")[0])
+        first, _ = await one_call(home, sandbox.base_url, "create_payment", PAYMENT)
+        state = control(sandbox, "state")
+    with run_sandbox_in_thread(port=port, seed=1) as sandbox:
+        fresh, _ = await one_call(home, sandbox.base_url, "create_payment", PAYMENT)
+        assert (first["replayed"], fresh["replayed"]) == (False, False)
+        control(sandbox, "state", state, method="PUT")
+        known, _ = await one_call(home, sandbox.base_url, "create_payment", PAYMENT)
+        assert (known["replayed"], known["payment_id"]) == (True, first["payment_id"])
+
+
+async def test_the_real_world_is_left_alone(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    """A machine set up for production: neither its key nor its address is used, and the key stays hidden."""
+    key = "production-key-canary-0123456789"
+    environ = {
+        "BLIKK_API_KEY": key,
+        "BLIKK_API_KEY_FILE": "/nowhere",
+        "BLIKK_BASE_URL": "https://api.blikk.tech/paymentchannel",
+        "XDG_STATE_HOME": str(tmp_path),
+    }
+    result, server = await one_call(environ, sandbox.base_url, "create_payment", {**PAYMENT, "purpose": key})
+    assert result["environment"] == "sandbox"
+    assert key not in server.stderr + "".join(server.lines)
+
+
+@pytest.mark.parametrize("log", [{}, {"BLIKK_LOG_FORMAT": "text"}, {"BLIKK_API_KEY": "127.0.0.1-paymentchannel"}])
+async def test_its_own_sandbox_says_where_it_is_controlled(log: dict[str, str]) -> None:
+    """Issue 15: on stderr, in either form of log, so that a developer can ask for faults."""
+    async with spawned(log, "serve", "--sandbox") as server:
+        await server.initialize()
+        await server.close_stdin()
+        await server.end()
+    (line,) = [line for line in server.stderr.splitlines() if "_sandbox" in line]
+    assert CONTROL_URL.search(line)
+    if not log:
+        assert json.loads(line)["event"] == "sandbox"
+
+
+async def test_the_control_address_it_says_works(tmp_path: Path) -> None:
+    """Asked while the server runs: the payment that was just made is in the bank's record."""
+    async with spawned({}, "serve", "--sandbox") as server:
+        assert server.process.stderr is not None
+        said = ""
+        while not (found := CONTROL_URL.search(said)):
+            said += (await server.process.stderr.receive()).decode()
+        await server.initialize()
+        created = await server.call("create_payment", PAYMENT)
+        own = RunningSandbox("", "", found[0])
+        record = await anyio.to_thread.run_sync(control, own, "record")
+        assert [payment["id"] for payment in record["payments"]] == [created["payment_id"]]
+        await server.close_stdin()
+        assert await server.end() == 0
+
+
+async def test_where_no_sandbox_answers_every_call_says_so(tmp_path: Path) -> None:
+    """The server starts and lists its tools; a wrong address is a wrong setting."""
+    with run_sandbox_in_thread() as gone:
+        pass
+    result, _ = await one_call({"XDG_STATE_HOME": str(tmp_path)}, gone.base_url, "create_payment", PAYMENT)
+    assert (result["error_code"], result["environment"]) == ("not_configured", "sandbox")
+    assert "--sandbox-at" in result["error_message"]
+    assert "blikk-mcp sandbox" in result["error_message"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.blikk.tech/paymentchannel",
+        "http://192.168.7.7:8085",
+        "http://127.0.0.1.evil.example:8085",
+        "http://evil.example:8085@127.0.0.1:1",
+        "http://127.0.0.1:8085@evil.example",
+        "http://127.0.0.1:8085/paymentchannel/../x",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1",
+        "http://2130706433:8085",
+        "https://127.0.0.1:8085",
+        "file:///tmp/x",
+        "",
+    ],
+)
+def test_an_address_that_is_not_this_machine_is_refused(address: str) -> None:
+    """Money of the sandbox is play money: no server elsewhere may be taken for one."""
+    with pytest.raises(ValueError, match="address on this machine"):
+        loopback_origin(address)
+
+
+async def test_a_refused_address_is_not_repeated() -> None:
+    """It may hold anything: a password, or a key in the wrong place."""
+    async with spawned({}, "serve", "--sandbox-at", "https://somebody:canary@example.is") as server:
+        assert await server.end() == 2
+    assert "address on this machine" in server.stderr
+    assert "canary" not in server.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("http://127.0.0.1:8085/paymentchannel", "http://127.0.0.1:8085"),
+        (" http://LOCALHOST:8085/_sandbox/ ", "http://localhost:8085"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_any_address_that_a_sandbox_prints_will_do(address: str, origin: str) -> None:
+    """Base URL, control URL, or just the origin."""
+    assert loopback_origin(address) == origin
+
+
+async def test_one_sandbox_at_a_time() -> None:
+    """Its own or a running one."""
+    async with spawned({}, "serve", "--sandbox", "--sandbox-at", "http://127.0.0.1:8085") as server:
+        assert await server.end() == 2
