@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import os
+import io
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from blikk_mcp import __version__
+from blikk_mcp.commands.parser import Parser
 
 COMMANDS = {
     "serve": "the MCP server on stdio (what runs without a command)",
@@ -21,21 +20,12 @@ COMMANDS = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    """Complains without repeating the key, should somebody give it on the command line."""
-
-    def error(self, message: str) -> NoReturn:
-        from blikk_mcp.redaction.process import redactor_of
-
-        super().error(redactor_of(os.environ.get("BLIKK_API_KEY", "")).text(message))
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments.insert(0, "serve")
-    parser = _Parser(
+    parser = Parser(
         prog="blikk-mcp",
         description="Account-to-account payments over Blikk, for AI agents, with a person's approval.",
     )
@@ -47,7 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == chosen:
             importlib.import_module(f"blikk_mcp.commands.{name}").configure(command)
     parsed = parser.parse_args(arguments)
+    if parsed.command != "serve":
+        _print_on_any_terminal()
     return int(parsed.run(parsed))
+
+
+def _print_on_any_terminal() -> None:
+    """A terminal that knows no `ð` shows another character there, and not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,11 @@ LIMIT_SECONDS = 60
 
 
 def blikk_mcp(
-    *arguments: str, environ: dict[str, str] | None = None, cwd: Path | None = None
+    *arguments: str,
+    environ: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    encoding: str = "utf-8",
+    given: str = "",
 ) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
@@ -31,7 +35,8 @@ def blikk_mcp(
         env={**kept, **(environ or {})},
         cwd=cwd,
         capture_output=True,
-        text=True,
+        encoding=encoding,
+        input=given,
         timeout=LIMIT_SECONDS,
         check=False,
     )

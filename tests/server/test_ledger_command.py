@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from blikk_mcp.cli import main
+from blikk_mcp.commands import ledger as ledger_command
 from blikk_mcp.settings.settings import PRODUCTION_URL
+from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_sandbox.running import RunningSandbox
@@ -52,11 +56,12 @@ async def test_the_list_shows_the_unknown_first_and_what_to_do(
         await call(client, "create_payment", {**PAYMENT, "idempotency_key": "order-0002", "amount": 151})
     listed = blikk_mcp("ledger", "list", environ=environ)
     assert listed.returncode == 0, listed.stderr
-    _, first, second = listed.stdout.splitlines()
-    assert first.startswith(KEY)
+    head, first, second = listed.stdout.splitlines()
+    assert head.split()[:2] == ["key", "outcome"]
+    assert first.split()[:2] == [KEY, "unknown"]
     assert f"ledger resolve {KEY}" in first
     assert f"ledger resolve {KEY}" in blikk_mcp("ledger", "show", KEY, environ=environ).stdout
-    assert "SUCCESS" in second
+    assert second.split()[:3] == ["order-0002", "paid", "SUCCESS"]
     only_open = blikk_mcp("ledger", "list", "--open", "--json", environ=environ)
     assert [json.loads(line)["idempotency_key"] for line in only_open.stdout.splitlines()] == [KEY]
 
@@ -131,19 +136,123 @@ async def test_an_unknown_outcome_is_resolved_as_not_created_and_its_key_is_free
 
 
 async def test_only_an_unknown_outcome_can_be_resolved(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: what Blikk has said is not the operator's to change."""
+    """What Blikk has said is not the operator's to change; and a key that is not there is told as that."""
     async with connected(environ) as client:
-        await call(client, "create_payment", PAYMENT)
-    for arguments in ([KEY, "--not-created"], ["no-such-key-at-all", "--not-created"]):
-        ended = blikk_mcp("ledger", "resolve", *arguments, "--note", "x", environ=environ)
+        created = await call(client, "create_payment", PAYMENT)
+    before = blikk_mcp("ledger", "show", KEY, "--json", environ=environ).stdout
+    for key, how, said in (
+        (KEY, ["--not-created"], "unknown outcome"),
+        (KEY, ["--created", created["payment_id"]], "unknown outcome"),
+        ("no-such-key-at-all", ["--not-created"], "no payment under that key"),
+    ):
+        ended = blikk_mcp("ledger", "resolve", key, *how, "--note", "x", environ=environ)
         assert ended.returncode == 1
         assert ended.stderr.startswith("blikk-mcp ledger: ")
+        assert said in ended.stderr
+        assert "Traceback" not in ended.stderr
+    assert blikk_mcp("ledger", "show", KEY, "--json", environ=environ).stdout == before
+
+
+async def test_another_currency_does_not_resolve_it(
+    environ: dict[str, str],
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """1,000 EUR is not the 1,000 ISK that were asked for."""
+    await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
+
+    async def in_euros(settings: object, payment_id: str) -> ChannelPayment:
+        return ChannelPayment(payment_id=payment_id, status=Status.SUCCESS, amount_isk=1000, currency="EUR")
+
+    monkeypatch.setattr(ledger_command, "_ask_blikk", in_euros)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    code = await anyio.to_thread.run_sync(
+        lambda: main(["ledger", "resolve", KEY, "--created", "pay_euros", "--note", "looked"])
+    )
+    assert code == 1
+    assert "another amount or currency" in capsys.readouterr().err
+    assert (await status(environ))["outcome"] == "unknown"
+
+
+async def test_only_what_has_not_ended_is_open(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """Refused, failed and paid payments have ended; the one that waits for a person has not."""
+    async with connected(environ) as client:
+        await call(client, "create_payment", PAYMENT)
+        for amount in (151, 121):
+            await call(client, "create_payment", {**PAYMENT, "idempotency_key": f"ended-{amount}", "amount": amount})
+        control(sandbox, "faults", {"fault": "wrong_channel", "operation": "create"})
+        refused = await call(client, "create_payment", {**PAYMENT, "idempotency_key": "refused-1", "amount": 77})
+    assert refused["outcome"] == "refused"
+    listed = blikk_mcp("ledger", "list", "--json", environ=environ).stdout.splitlines()
+    outcomes = {fields["idempotency_key"]: fields["outcome"] for fields in map(json.loads, listed)}
+    assert outcomes == {KEY: "needs_human", "ended-151": "paid", "ended-121": "failed", "refused-1": "refused"}
+    only_open = blikk_mcp("ledger", "list", "--open", environ=environ).stdout.splitlines()[1:]
+    assert [line.split()[:3] for line in only_open] == [[KEY, "needs_human", "SCA_REQUIRED"]]
+
+
+async def test_a_long_list_says_that_there_is_more(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """Nobody reads a hundred thousand lines."""
+    async with connected(environ) as client:
+        for amount in (151, 152):
+            await call(client, "create_payment", {**PAYMENT, "idempotency_key": f"order-{amount}", "amount": amount})
+    one = blikk_mcp("ledger", "list", "--limit", "1", environ=environ).stdout.splitlines()
+    assert (len(one), "There are more" in one[-1]) == (3, True)
+    assert "There are more" not in blikk_mcp("ledger", "list", "--limit", "2", environ=environ).stdout
+
+
+async def test_a_payment_is_shown_by_its_id_too(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """An operator who looks in Blikk's portal has the id and not the key."""
+    async with connected(environ) as client:
+        created = await call(client, "create_payment", PAYMENT)
+    by_id = blikk_mcp("ledger", "show", created["payment_id"], "--json", environ=environ)
+    assert json.loads(by_id.stdout) == json.loads(blikk_mcp("ledger", "show", KEY, "--json", environ=environ).stdout)
+    assert json.loads(by_id.stdout)["history"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["list"], 0),
+        (["list", "--json"], 0),
+        (["export"], 0),
+        (["show", KEY], 1),
+        (["verify"], 1),
+        (["prune", "--older-than-days", "0", "--yes"], 1),
+        (["resolve", KEY, "--not-created", "--note", "n"], 1),
+    ],
+    ids=str,
+)
+def test_looking_makes_no_ledger(command: list[str], code: int, tmp_path: Path) -> None:
+    """Seen: a mistyped path came back as an empty ledger in which all was well."""
+    path = tmp_path / "state" / "ledger.sqlite3"
+    ended = blikk_mcp("ledger", *command, environ={"BLIKK_LEDGER": str(path)})
+    assert ended.returncode == code
+    assert f"no ledger yet at {path}" in ended.stdout + ended.stderr
+    assert list(tmp_path.iterdir()) == []
+    if "--json" in command or "export" in command:
+        assert ended.stdout == ""
+
+
+async def test_prune_asks_first(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """What is forgotten is gone: nobody there to answer means no."""
+    async with connected(environ) as client:
+        await call(client, "create_payment", {**PAYMENT, "amount": 151})
+    command = ("ledger", "prune", "--older-than-days", "0")
+    for given in ("", "\n", "n\n", "yesterday\n"):
+        asked = blikk_mcp(*command, environ=environ, given=given)
+        assert (asked.returncode, asked.stdout) == (1, "")
+        assert "[y/N]" in asked.stderr
+        assert json.loads(blikk_mcp("ledger", "export", environ=environ).stdout)["creditor_name"]
+    assert "1 payment(s)" in blikk_mcp(*command, environ=environ, given="y\n").stdout
+    assert json.loads(blikk_mcp("ledger", "export", environ=environ).stdout)["creditor_name"] == ""
 
 
 async def test_an_export_runs_no_formula_in_a_spreadsheet(environ: dict[str, str], sandbox: RunningSandbox) -> None:
     """OWASP, CSV injection: a field that begins like a formula is harmless text. Without payments there is a header."""
     nothing = blikk_mcp("ledger", "export", "--format", "csv", environ=environ).stdout
-    assert nothing.startswith("idempotency_key,state,")
+    assert nothing.startswith("idempotency_key,outcome,state,")
     async with connected(environ) as client:
         await call(client, "create_payment", {**PAYMENT, "creditor_name": '=HYPERLINK("x")', "purpose": "@SUM(1)"})
     ended = blikk_mcp("ledger", "export", "--format", "csv", environ=environ)
@@ -155,7 +264,7 @@ async def test_prune_forgets_people_and_keeps_the_key(environ: dict[str, str], s
     """Ours: a key that was paid must never pay again, however long ago."""
     async with connected(environ) as client:
         await call(client, "create_payment", {**PAYMENT, "amount": 151})
-    assert "1 payment(s)" in blikk_mcp("ledger", "prune", "--older-than-days", "0", environ=environ).stdout
+    assert "1 payment(s)" in blikk_mcp("ledger", "prune", "--older-than-days", "0", "--yes", environ=environ).stdout
     exported = json.loads(blikk_mcp("ledger", "export", environ=environ).stdout)
     assert (exported["creditor_name"], exported["purpose"], exported["idempotency_key"]) == ("", "", KEY)
     assert blikk_mcp("ledger", "verify", environ=environ).returncode == 0

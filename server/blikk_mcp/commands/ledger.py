@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import heapq
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -10,7 +12,17 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 
-from blikk_mcp.commands.ledger_view import csv_lines, json_line, open_first, record_fields, show, table
+from blikk_mcp.commands.ledger_view import (
+    as_json,
+    csv_lines,
+    json_line,
+    open_first,
+    print_payment,
+    print_table,
+    record_fields,
+)
+from blikk_mcp.commands.parser import agreed, whole
+from blikk_mcp.commands.terminal import Terminal
 from blikk_mcp.redaction.process import redactor_of
 from blikk_mcp.settings.settings import Settings, read_settings
 from blikk_mcp.settings.values import SettingsError
@@ -21,6 +33,8 @@ from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.models import PaymentRecord
 
 MAX_NOTE = 200
+MAX_DAYS = 36_500
+LISTED, MAX_LISTED = 50, 10_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     listed = command("list", "every payment, those that need somebody first", _list)
     listed.add_argument("--open", action="store_true", help="only those that have not ended")
-    listed.add_argument("--json", action="store_true", help="one JSON object a line")
+    listed.add_argument("--json", action="store_true", help="every one, as one JSON object a line")
+    listed.add_argument(
+        "--limit", type=whole(1, MAX_LISTED), default=LISTED, metavar="N", help=f"how many at most (default {LISTED})"
+    )
     shown = command("show", "one payment with its history", _show)
-    shown.add_argument("key", metavar="IDEMPOTENCY_KEY")
+    shown.add_argument("key", metavar="KEY", help="its idempotency key or its payment id")
     shown.add_argument("--json", action="store_true", help="one JSON object")
     resolved = command("resolve", "say what became of a payment whose outcome is unknown", _resolve)
     resolved.add_argument("key", metavar="IDEMPOTENCY_KEY")
@@ -50,7 +67,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     exported.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
     command("verify", "check the chain of hashes over the history", _verify)
     pruned = command("prune", "forget names, purposes, links and bank texts of payments that ended long ago", _prune)
-    pruned.add_argument("--older-than-days", type=int, required=True, metavar="DAYS")
+    pruned.add_argument("--older-than-days", type=whole(0, MAX_DAYS), required=True, metavar="DAYS")
+    pruned.add_argument("--yes", action="store_true", help="do not ask first, for scripts")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,12 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
         asks_blikk = bool(getattr(arguments, "created", None))
         settings = read_settings(os.environ, need_key=asks_blikk)
         redact = redactor_of(raw_key, settings.api_key.get_secret_value()).text
-
-        def say(text: str) -> None:
-            sys.stdout.write(f"{redact(text)}\n")
-
+        if not os.path.lexists(settings.ledger):
+            return _none_yet(arguments, settings, redact)
         with SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url) if asks_blikk else "") as ledger:
-            return int(arguments.run_it(ledger, settings, arguments, say))
+            return int(arguments.run_it(ledger, settings, arguments, Output(redact)))
     except SettingsError as error:
         return _fail(redact, "\n".join(map(str, error.problems)))
     except PaymentsError as error:
@@ -76,29 +92,59 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
 
 
-Say = Callable[[str], object]
+class Output:
+    """Where a subcommand writes: lines for programs, and a terminal for people, both redacted."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
+        self.terminal = Terminal(redact)
+
+    def line(self, text: str) -> None:
+        """A line as it is."""
+        sys.stdout.write(f"{self._redact(text)}\n")
 
 
-def _list(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
-    records = sorted(ledger.records(now=_now()), key=open_first)
-    if arguments.open:
-        records = [record for record in records if not (record.final or record.failed)]
+def _none_yet(arguments: argparse.Namespace, settings: Settings, redact: Callable[[str], str]) -> int:
+    """Reading makes no ledger. That nothing was paid is a true answer to `list` and `export`, and a failure of the rest."""
+    message = f"There is no ledger yet at {settings.ledger}: the first payment makes it."
+    for_people = arguments.subcommand == "list" and not arguments.json
+    if arguments.subcommand == "export" and arguments.format == "csv":
+        sys.stdout.writelines(f"{line}\n" for line in csv_lines([]))
+    (sys.stdout if for_people else sys.stderr).write(redact(f"{message}\n"))
+    return 0 if arguments.subcommand in ("list", "export") else 1
+
+
+def _list(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+    records = (
+        record for record in ledger.records(now=_now()) if not arguments.open or not (record.final or record.failed)
+    )
     if arguments.json:
         for record in records:
-            say(json_line(record_fields(record)))
+            out.line(json_line(record_fields(record)))
+        return 0
+    shown = heapq.nsmallest(arguments.limit + 1, records, key=open_first)
+    if not shown:
+        out.terminal.line("No payments.")
+        return 0
+    print_table(out.terminal, shown[: arguments.limit])
+    if len(shown) > arguments.limit:
+        out.terminal.line("There are more: --limit N shows N, `blikk-mcp ledger export` all.", "dim")
+    return 0
+
+
+def _show(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+    record = ledger.by_key(arguments.key, now=_now()) or ledger.by_payment_id(arguments.key, now=_now())
+    if record is None:
+        raise PaymentsError("this ledger has no payment under that key or id")
+    history = ledger.history(record.idempotency_key)
+    if arguments.json:
+        out.line(as_json(record, history))
     else:
-        say(table(records))
+        print_payment(out.terminal, record, history)
     return 0
 
 
-def _show(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
-    record = _record(ledger, arguments.key)
-    history = ledger.history(arguments.key)
-    say(show(record, history, as_json=arguments.json))
-    return 0
-
-
-def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
+def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     redact = redactor_of(settings.api_key.get_secret_value()).text
     note = redact(" ".join(arguments.note.split()))[:MAX_NOTE]
     if not note or not note.isprintable():
@@ -106,7 +152,7 @@ def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Names
     record = _record(ledger, arguments.key)
     if arguments.not_created:
         ledger.resolve_not_created(arguments.key, note=note, now=_now())
-        say("Resolved: no payment was made. Its room is given back, and the key may be used again.")
+        out.terminal.line("Resolved: no payment was made. Its room is given back, and the key may be used again.")
         return 0
     answer = anyio.run(_ask_blikk, settings, arguments.created)
     if answer.amount_isk not in (None, record.amount_isk) or answer.currency not in ("", "ISK"):
@@ -114,34 +160,43 @@ def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Names
             "Blikk says another amount or currency of that payment: it is not this one. Nothing was changed."
         )
     resolved = ledger.resolve_created(arguments.key, answer, note=note, now=_now())
-    say(f"Resolved: it was created, and Blikk says {resolved.status}.")
+    out.terminal.line(f"Resolved: it was created, and Blikk says {resolved.status}.")
     return 0
 
 
-def _export(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
+def _export(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     records = ledger.records(now=_now())
     if arguments.format == "csv":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # a file for other programs, whatever this terminal can show
         for line in csv_lines(records):
-            say(line)
+            out.line(line)
     else:
         for record in records:
-            say(json_line(record_fields(record)))
+            out.line(json_line(record_fields(record)))
     return 0
 
 
-def _verify(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
+def _verify(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     problems = ledger.verify()
     for problem in problems:
-        say(problem)
-    say("The ledger adds up." if not problems else f"{len(problems)} problem(s): keep a copy of the file as it is.")
-    return 1 if problems else 0
+        out.terminal.marked("✗", problem, "bold red")
+    if problems:
+        out.terminal.line(f"{len(problems)} problem(s): keep a copy of the file as it is.")
+        return 1
+    out.terminal.marked("✓", "History intact.", "green")
+    return 0
 
 
-def _prune(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, say: Say) -> int:
-    if arguments.older_than_days < 0:
-        raise PaymentsError("--older-than-days is a number of days from 0")
-    count = ledger.prune(before=_now() - timedelta(days=arguments.older_than_days), now=_now())
-    say(f"{count} payment(s) now without names and texts. Keys, amounts, ids and the history stay.")
+def _prune(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+    days = arguments.older_than_days
+    question = (
+        f"Forget names, purposes, links and bank texts of payments that ended more than {days} days ago, for good?"
+    )
+    if not arguments.yes and not agreed(question):
+        return _fail(str, "nothing was changed: answer y, or give --yes in a script")
+    count = ledger.prune(before=_now() - timedelta(days=days), now=_now())
+    out.terminal.line(f"{count} payment(s) now without names and texts. Keys, amounts, ids and the history stay.")
     return 0
 
 

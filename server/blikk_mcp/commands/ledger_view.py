@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from blikk_mcp.commands.terminal import Terminal
 from blikk_payments.identifiers import format_isk
 from blikk_payments.ledger.protocol import HistoryEntry
 from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_tools.result import outcome_of
 
-COLUMNS = ("key", "outcome", "amount", "payee", "account", "created (UTC)", "payment_id", "what to do")
 NAME_WIDTH = 28
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -23,6 +25,23 @@ WHAT_TO_DO = {
     "USER_ONBOARDING_REQUIRED": "a person has to register at their bank first",
 }
 
+COLUMNS: dict[str, Callable[[PaymentRecord], str]] = {
+    "key": lambda record: record.idempotency_key,
+    "outcome": lambda record: str(outcome_of(record)),
+    "Blikk says": lambda record: str(record.status or ""),
+    "amount": lambda record: format_isk(record.amount_isk),
+    "payee": lambda record: _shortened(record.creditor_name),
+    "created (UTC)": lambda record: f"{record.claimed_at:%Y-%m-%d %H:%M}",
+    "account": lambda record: record.masked_account,
+    "payment_id": lambda record: record.payment_id,
+    "what to do": lambda record: what_to_do(record),
+}
+"""What the table shows, the outcome in the word that the agent was given."""
+
+NARROW_COLUMNS = tuple(COLUMNS)[:6]
+WIDE_TERMINAL = 160
+"""Columns from which a terminal has room for all of the table."""
+
 
 def open_first(record: PaymentRecord) -> tuple[int, float]:
     """Sorts the unknown first, then the open ones, then those that have ended; the newest first in each."""
@@ -30,18 +49,14 @@ def open_first(record: PaymentRecord) -> tuple[int, float]:
     return rank, -record.claimed_at.timestamp()
 
 
-def outcome(record: PaymentRecord) -> str:
-    """In one word: Blikk's status where there is one, else the claim's state."""
-    return str(record.status) if record.status else str(record.state)
-
-
 def what_to_do(record: PaymentRecord) -> str:
     """What somebody has to do about this payment; `""` if nothing."""
-    return WHAT_TO_DO.get(outcome(record), "").replace("KEY", record.idempotency_key)
+    return WHAT_TO_DO.get(str(record.status or record.state), "").replace("KEY", record.idempotency_key)
 
 
 EXPORTED: dict[str, Callable[[PaymentRecord], str | int]] = {
     "idempotency_key": lambda record: record.idempotency_key,
+    "outcome": lambda record: str(outcome_of(record)),
     "state": lambda record: str(record.state),
     "status": lambda record: str(record.status or ""),
     "amount": lambda record: record.amount_isk,
@@ -65,8 +80,9 @@ def record_fields(record: PaymentRecord) -> dict[str, Any]:
 
 
 def json_line(fields: dict[str, Any]) -> str:
-    """One JSON object on one line."""
-    return json.dumps(fields, ensure_ascii=False)
+    """One JSON object on one line, in ASCII where the output is not UTF-8: no letter may be lost."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return json.dumps(fields, ensure_ascii=not utf8)
 
 
 def csv_lines(records: Iterable[PaymentRecord]) -> Iterator[str]:
@@ -76,46 +92,41 @@ def csv_lines(records: Iterable[PaymentRecord]) -> Iterator[str]:
         yield _csv_line([_harmless(str(value)) for value in record_fields(record).values()])
 
 
-def table(records: list[PaymentRecord]) -> str:
-    """A table for a terminal."""
-    if not records:
-        return "No payments."
-    rows = [COLUMNS, *(_row(record) for record in records)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+def print_table(terminal: Terminal, records: list[PaymentRecord]) -> None:
+    """The payments as a table; on a narrow terminal what there is to do stands below it."""
+    wide = terminal.columns >= WIDE_TERMINAL
+    heads = list(COLUMNS) if wide else NARROW_COLUMNS
+    terminal.table(heads, ([COLUMNS[head](record) for head in heads] for record in records), right=("amount",))
+    if not wide:
+        for record in records:
+            if todo := what_to_do(record):
+                terminal.marked("!", f"{record.idempotency_key}: {todo}", "bold yellow")
 
 
-def show(record: PaymentRecord, history: list[HistoryEntry], *, as_json: bool) -> str:
+def as_json(record: PaymentRecord, history: list[HistoryEntry]) -> str:
+    """One payment with every transition, as JSON."""
+    entries = [{"at": entry.at.isoformat(), "event": entry.event, "detail": dict(entry.detail)} for entry in history]
+    return json_line({**record_fields(record), "history": entries})
+
+
+def print_payment(terminal: Terminal, record: PaymentRecord, history: list[HistoryEntry]) -> None:
     """One payment with every transition."""
-    if as_json:
-        entries = [
-            {"at": entry.at.isoformat(), "event": entry.event, "detail": dict(entry.detail)} for entry in history
+    fields = {**record_fields(record), "what to do": what_to_do(record)}
+    terminal.table(("field", "value"), ([name, str(value)] for name, value in fields.items() if value != ""))
+    terminal.line()
+    rows = (
+        [
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.event,
+            ", ".join(f"{name}={value}" for name, value in entry.detail.items() if not name.endswith("digest")),
         ]
-        return json_line({**record_fields(record), "history": entries})
-    lines = [f"{name:18}{value}" for name, value in record_fields(record).items() if value != ""]
-    todo = what_to_do(record)
-    lines += [f"{'what to do':18}{todo}"] if todo else []
-    lines += ["", "history"]
-    for entry in history:
-        detail = ", ".join(f"{name}={value}" for name, value in entry.detail.items() if not name.endswith("digest"))
-        lines.append(f"  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.event:20}  {detail}".rstrip())
-    return "\n".join(lines)
-
-
-def _row(record: PaymentRecord) -> tuple[str, ...]:
-    name = record.creditor_name
-    return (
-        record.idempotency_key,
-        outcome(record),
-        format_isk(record.amount_isk),
-        name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…",
-        record.masked_account,
-        f"{record.claimed_at:%Y-%m-%d %H:%M}",
-        record.payment_id,
-        what_to_do(record),
+        for entry in history
     )
+    terminal.table(("history (UTC)", "event", "detail"), rows)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…"
 
 
 def _harmless(text: str) -> str:

@@ -8,9 +8,10 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
 
 import anyio
+
+from blikk_mcp.commands.parser import factor, whole
 
 PORTS = (0, 65_535)
 SPEEDS = (0.001, 1_000_000.0)
@@ -21,23 +22,23 @@ SEEDS = (0, 2**63 - 1)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--host", default="127.0.0.1", help="an address of this machine (default 127.0.0.1)")
-    parser.add_argument("--port", type=_whole(*PORTS), default=0, metavar="N", help="0 takes any free port (default)")
+    parser.add_argument("--port", type=whole(*PORTS), default=0, metavar="N", help="0 takes any free port (default)")
     parser.add_argument(
         "--speed",
-        type=_factor(*SPEEDS),
+        type=factor(*SPEEDS),
         default=1.0,
         metavar="N",
         help="how many times faster the bank is than usual; a person has the same time",
     )
     parser.add_argument(
         "--link-seconds",
-        type=_factor(*LINK_SECONDS),
+        type=factor(*LINK_SECONDS),
         metavar="N",
         help="how long an approval link lives (default 120, with onboarding 300)",
     )
     parser.add_argument(
         "--seed",
-        type=_whole(*SEEDS),
+        type=whole(*SEEDS),
         metavar="N",
         help="the same number and the same requests give the same key, ids and links",
     )
@@ -93,29 +94,3 @@ def _say(line: dict[str, str]) -> None:
 def _refuse(reason: str) -> int:
     sys.stderr.write(f"blikk-mcp sandbox: {reason}\n")
     return 1
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    """A whole number within bounds; the complaint does not repeat what was given."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"has to be a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _factor(least: float, most: float) -> Callable[[str], float]:
-    """A number within bounds; the complaint does not repeat what was given."""
-
-    def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = float("nan")
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"has to be a number from {least:g} to {most:.0f}")
-        return number
-
-    return parse
