@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import io
 import os
 import sys
 from collections.abc import Callable
@@ -167,8 +166,8 @@ def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Names
 def _export(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     records = ledger.records(now=_now())
     if arguments.format == "csv":
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")  # a file for other programs, whatever this terminal can show
+        if reconfigure := getattr(sys.stdout, "reconfigure", None):
+            reconfigure(encoding="utf-8")  # a file for other programs, whatever this terminal can show
         for line in csv_lines(records):
             out.line(line)
     else:
