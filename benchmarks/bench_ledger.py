@@ -1,9 +1,6 @@
 """Measure what writing payments down costs: `python benchmarks/bench_ledger.py`.
 
-Creates through the whole service against a Blikk that answers at once, in turns with bare `sqlite3` in the same folder,
-which has the ledger's settings and writes the very same rows in as many durable commits: no reads, no Python of ours, no
-threads. Beside it, for scale: small rows, `sqlite3` as it comes, a disk that is waited for, and one that is so slow
-that the ledger's thread takes over, where creates at once share commits.
+Creates through the whole service against a Blikk that answers at once, among few payments and among many.
 Exits 1 if a promise is broken.
 """
 
@@ -14,8 +11,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,43 +22,22 @@ from unittest import mock
 import anyio
 
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
-from blikk_payments.ledger.calls import SLOW_SECONDS
 from blikk_payments.ledger.history import Event
-from blikk_payments.ledger.sql.ledger import SqliteLedger
-from blikk_payments.ledger.sqlite.engine import SqliteFile
-from blikk_payments.ledger.sqlite.schema import LOG_PAGES, SETTINGS
+from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.sql.rows import Rows
+from blikk_payments.ledger.sqlite.engine import SqliteEngine
 from blikk_payments.models import ClaimState, PaymentIntent
 from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
 
-ROUNDS, CREATES = 21, 64
-AT_ONCE = 16
-WARM_ROUNDS = 8
+ROUNDS, CREATES = 15, 32
 FEW, MANY = 100, 100_000
 POLICY = Policy(daily_limit_isk=10**12, creates_per_minute=10**9)
 NOW = datetime.now(UTC)
 
-Statement = tuple[str, Sequence[Any]]
-Writes = list[Statement]
-
-FULL = 2
-"""SQLite's number for `synchronous=FULL`: a commit is durable when it returns, in every journal mode."""
-
-PAGE_BYTES = 4096
-LEDGER_SETTINGS = ("journal_mode=WAL", *SETTINGS)
-WAIT_SECONDS, LONG_WAIT_SECONDS = 0.001, 2 * SLOW_SECONDS
-
-FOR_SCALE = (
-    ("creates", "small", "of a small row"),
-    ("creates", "as it comes", "of a small row, sqlite3 as it comes (rollback journal)"),
-    ("waiting", "same waiting", f"of the same rows, where each waits {WAIT_SECONDS * 1_000:.0f} ms for the disk"),
-    ("waiting", "small waiting", f"of a small row, where each waits {WAIT_SECONDS * 1_000:.0f} ms for the disk"),
-)
-"""What is measured beside what is promised: ours, bare, and what bare writes."""
-
-LEAST_SHARE_OF_BARE = 0.5
-MOST_COMMITS = 3
+COMMITS = 2
 MOST_GROWTH = 1.5
+MOST_OPENING_SECONDS = 0.1
 
 
 class InstantChannel(Channel):
@@ -89,53 +65,30 @@ def an_intent(number: int) -> PaymentIntent:
     )
 
 
-async def seconds_to_create(ledger: SqliteLedger, first: int, creates: int = CREATES, at_once: int = 1) -> float:
-    """Seconds for so many creates, with so many under way at a time."""
-    intents = iter([an_intent(number) for number in range(first, first + creates)])
-
-    async def create_some() -> None:
-        for intent in intents:
-            snapshot = await service.create(intent)
-            assert snapshot.record.state is ClaimState.CREATED
-            assert snapshot.kept
-
+async def seconds_to_create(ledger: SqliteLedger, first: int, creates: int = CREATES) -> float:
+    """Seconds for so many creates, one after the other."""
     async with PaymentService(channel=InstantChannel(), ledger=ledger, policy=POLICY) as service:
         # The first one opens the file and starts the worker thread.
         await service.create(an_intent(first + creates))
         started = time.perf_counter()
-        async with anyio.create_task_group() as tasks:
-            for _ in range(at_once):
-                tasks.start_soon(create_some)
+        for number in range(first, first + creates):
+            snapshot = await service.create(an_intent(number))
+            assert snapshot.record.state is ClaimState.CREATED
         return time.perf_counter() - started
 
 
-class Heard(sqlite3.Connection):
-    """A connection that writes down what it is told."""
+class Counting(sqlite3.Connection):
+    """A connection that counts durable commits of changes."""
 
-    statements: list[Statement]
-
-    def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
-        """Execute, and remember."""
-        self.statements.append((sql, values))
-        return super().execute(sql, values)
-
-
-class Waiting(sqlite3.Connection):
-    """A connection to a disk that every commit waits for."""
-
-    seconds = WAIT_SECONDS
+    commits = 0
+    writes = False
 
     def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
-        """Execute, and wait for the disk."""
-        if sql == "COMMIT":
-            time.sleep(self.seconds)
+        """Execute, and count."""
+        if sql.startswith("BEGIN"):
+            self.writes = sql == "BEGIN IMMEDIATE"
+        Counting.commits += self.writes and sql == "COMMIT"
         return super().execute(sql, values)
-
-
-class WaitingLong(Waiting):
-    """A connection to a disk that no event loop should wait for."""
-
-    seconds = LONG_WAIT_SECONDS
 
 
 @contextmanager
@@ -146,192 +99,90 @@ def connections(kind: Callable[..., sqlite3.Connection]) -> Generator[None]:
         yield
 
 
-def writes_of(folder: Path, creates: int) -> list[Writes]:
-    """The write transactions of so many creates, without the reads in between."""
-    heard: list[Statement] = []
-
-    def hear(*args: Any, **kwargs: Any) -> Heard:
-        connection = Heard(*args, **kwargs)
-        connection.statements = heard
-        return connection
-
-    path = folder / "heard.sqlite3"
-    with SqliteLedger(path) as ledger:
+def commits_of_a_create(folder: Path) -> float:
+    """Durable commits a create."""
+    with connections(Counting), SqliteLedger(folder / "counted.sqlite3") as ledger:
         ledger.check_writable()
-    with connections(hear), SqliteLedger(path) as ledger:
-        anyio.run(seconds_to_create, ledger, 0, creates)
-    transactions: list[Writes] = []
-    for statement in heard:
-        if statement[0].startswith("BEGIN"):
-            transactions.append([])
-        # What comes before is the opening of the file.
-        if transactions:
-            transactions[-1].append(statement)
-    writes = [one for one in transactions if (one[0][0], one[-1][0]) == ("BEGIN IMMEDIATE", "COMMIT")]
-    return [[statement for statement in one if not statement[0].startswith("SELECT")] for one in writes]
-
-
-class Bare:
-    """Nothing but `sqlite3`. Stays open, as the ledger does."""
-
-    def __init__(self, path: Path, *settings: str) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        for setting in settings:
-            self._connection.execute(f"PRAGMA {setting}")
-        # Some systems build SQLite with another default.
-        assert self._connection.execute("PRAGMA synchronous").fetchone() == (FULL,), "its commits are not durable"
-        self._connection.execute("CREATE TABLE IF NOT EXISTS small (number INTEGER PRIMARY KEY, key TEXT)")
-        # From the first checkpoint on a write-ahead log is written over, and no longer grows with every commit.
-        self._connection.execute("INSERT INTO small (key) VALUES (hex(zeroblob(?)))", (LOG_PAGES * PAGE_BYTES // 2,))
-
-    def seconds_to_write(self, transactions: Sequence[Writes]) -> float:
-        """Seconds for these transactions."""
-        started = time.perf_counter()
-        for statements in transactions:
-            for statement in statements:
-                self._connection.execute(*statement)
-        return time.perf_counter() - started
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        Counting.commits = 0
+        anyio.run(seconds_to_create, ledger, 0)
+    return Counting.commits / (CREATES + 1)
 
 
 def fill(path: Path, payments: int) -> None:
     """A ledger with so many created payments of the last thirty days, their history and sums, in one transaction."""
     SqliteLedger(path).check_writable()
-    file = SqliteFile(path, 5.0)
-    with file.writing() as rows:
+
+    def work(rows: Rows) -> None:
         for number in range(payments):
             at = NOW - timedelta(days=30) * (1 - number / payments)
             intent = an_intent(10_000_000 + number)
-            claimed = rows.fingerprints.sending(intent, rows.fingerprints.account(intent), (), None, "", at)
-            answered = claimed.record._replace(
-                state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS
+            claimed = rows.fingerprints.sending(intent, rows.fingerprints.account(intent), (), None, "", "", at)
+            answered = claimed.becomes(
+                claimed.record._replace(state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS)
             )
-            rows.write(None, claimed.becomes(answered))
-            rows.remember(rows.fingerprints.payee(answered.creditor_name, claimed.account_fingerprint))
-            rows.note(claimed.becomes(answered), {Event.CLAIMED: {}, Event.SENDING: {}, Event.CREATED: {}}, at)
-    file.close()
+            rows.write(None, answered)
+            rows.remember(rows.fingerprints.payee(intent.creditor_name, claimed.account_fingerprint))
+            rows.chain.append(answered, {Event.CLAIMED: {}, Event.SENDING: {}, Event.CREATED: {}}, at)
+
+    engine = SqliteEngine(path)
+    engine.write(work)
+    engine.close()
 
 
-def in_turns(measures: Mapping[str, Callable[[int], float]], first: int = 0) -> dict[str, list[float]]:
-    """The seconds of each in every round: in turns, so that a busy moment hits all of them.
-
-    Every other round goes backwards: what went before leaves caches warm or cold, so each of two comes after itself as
-    often as after the other.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in measures}
-    names = list(measures)
-    for number in range(first, first + ROUNDS):
-        for name in names:
-            seconds[name].append(measures[name](number))
-        names.reverse()
-    return seconds
+def many_beside_few(folder: Path) -> tuple[list[float], list[float]]:
+    """Seconds for some creates among many payments, and among few: in turns, so that a busy moment hits both."""
+    fill(folder / "few.sqlite3", FEW)
+    among_many: list[float] = []
+    among_few: list[float] = []
+    with SqliteLedger(folder / "many.sqlite3") as many, SqliteLedger(folder / "few.sqlite3") as few:
+        for number in range(ROUNDS):
+            among_many.append(anyio.run(seconds_to_create, many, number * 1_000))
+            among_few.append(anyio.run(seconds_to_create, few, number * 1_000))
+    return among_many, among_few
 
 
-def ratio(seconds: dict[str, list[float]], one: str, by: str) -> float:
-    """The median of one measure by another one of the same round."""
-    return statistics.median(first / second for first, second in zip(seconds[one], seconds[by], strict=True))
+def seconds_to_open(path: Path) -> float:
+    """The median of opening a ledger and looking up a key that it has not."""
+    seconds: list[float] = []
+    for _ in range(ROUNDS):
+        with SqliteLedger(path) as ledger:
+            started = time.perf_counter()
+            assert ledger.by_key("no-such-key", now=NOW) is None
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
 
 
-def rate(seconds: dict[str, list[float]], name: str) -> str:
-    """How many creates a second, or as many as a create makes of whatever it is."""
-    return f"{CREATES / statistics.median(seconds[name]):,.0f}"
-
-
-def part(transactions: list[Writes], first: int, rounds: int) -> list[Writes]:
-    """What so many rounds write, from that round on, of what all of them write."""
-    begin, end = (len(transactions) * one // (WARM_ROUNDS + ROUNDS) for one in (first, first + rounds))
-    return transactions[begin:end]
-
-
-def beside_bare(folder: Path, writes: list[Writes]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Seconds for creates and for bare `sqlite3`, which takes as many commits; `writes` are those of the creates.
-
-    First what is promised, with nobody else in between; then all that is measured for scale.
-    """
-    small: list[Writes] = [[("BEGIN", ()), ("INSERT INTO small (key) VALUES (?)", ("key",)), ("COMMIT", ())]]
-    small *= len(writes)
-    with ExitStack() as stack:
-
-        def creating(name: str) -> Callable[[int], float]:
-            ledger = stack.enter_context(SqliteLedger(folder / f"{name}.sqlite3"))
-            anyio.run(seconds_to_create, ledger, 1_000_000, CREATES * WARM_ROUNDS)
-            return lambda number: anyio.run(seconds_to_create, ledger, number * 1_000)
-
-        def writing(name: str, transactions: list[Writes], *settings: str) -> Callable[[int], float]:
-            if settings:
-                with SqliteLedger(folder / f"{name}.sqlite3") as ledger:
-                    ledger.check_writable()
-            bare = stack.enter_context(closing(Bare(folder / f"{name}.sqlite3", *settings)))
-            bare.seconds_to_write(part(transactions, 0, WARM_ROUNDS))
-            return lambda number: bare.seconds_to_write(part(transactions, WARM_ROUNDS + number % ROUNDS, 1))
-
-        creates = creating("creates")
-        promised = in_turns({"creates": creates, "same": writing("same", writes, *LEDGER_SETTINGS)})
-        scale = {
-            "creates": creates,
-            "small": writing("small", small, *LEDGER_SETTINGS),
-            "as it comes": writing("as-it-comes", small),
-        }
-        with connections(Waiting):
-            scale |= {
-                "waiting": creating("waiting"),
-                "same waiting": writing("same-waiting", writes, *LEDGER_SETTINGS),
-                "small waiting": writing("small-waiting", small, *LEDGER_SETTINGS),
-            }
-        return promised, in_turns(scale, first=ROUNDS)
-
-
-def on_a_slow_disk(folder: Path) -> tuple[float, float]:
-    """Seconds for creates that wait long for every commit: one after the other, and at once."""
-    with connections(WaitingLong), SqliteLedger(folder / "slow.sqlite3") as ledger:
+def seconds_to_read(path: Path) -> tuple[float, float]:
+    """Seconds for the newest fifty payments, and for all of them, page by page."""
+    with SqliteLedger(path) as ledger:
         ledger.check_writable()
-        alone = anyio.run(seconds_to_create, ledger, 0)
-        return alone, anyio.run(seconds_to_create, ledger, 1_000, CREATES, AT_ONCE)
-
-
-def many_beside_few(folder: Path) -> dict[str, list[float]]:
-    """Seconds for some creates among many payments, and among few."""
-    fill(folder / "many.sqlite3", MANY)
-
-    def among_few(number: int) -> float:
-        fill(folder / f"few-{number}.sqlite3", FEW)
-        with SqliteLedger(folder / f"few-{number}.sqlite3") as few:
-            return anyio.run(seconds_to_create, few, 0)
-
-    with SqliteLedger(folder / "many.sqlite3") as many:
-        return in_turns({"many": lambda number: anyio.run(seconds_to_create, many, number * 1_000), "few": among_few})
+        started = time.perf_counter()
+        assert len(ledger.recent(limit=50, now=NOW).records) == 50
+        newest = time.perf_counter() - started
+        started = time.perf_counter()
+        assert sum(1 for _ in ledger.records(now=NOW)) == MANY
+        return newest, time.perf_counter() - started
 
 
 def main() -> int:
     """Measure and print; 1 if a promise does not hold."""
     with tempfile.TemporaryDirectory(prefix="blikk-bench-") as name:
         folder = Path(name)
-        creates = CREATES * (WARM_ROUNDS + ROUNDS)
-        writes = writes_of(folder, creates)
-        commits = len(writes) / creates
-        promised, scale = beside_bare(folder, writes)
-        slow = on_a_slow_disk(folder)
-        size = many_beside_few(folder)
-    share, growth = ratio(promised, "same", "creates"), ratio(size, "many", "few")
-    kept = [share >= LEAST_SHARE_OF_BARE, commits <= MOST_COMMITS, growth <= MOST_GROWTH]
+        commits = commits_of_a_create(folder)
+        fill(folder / "many.sqlite3", MANY)
+        opening = seconds_to_open(folder / "many.sqlite3")
+        newest, everything = seconds_to_read(folder / "many.sqlite3")
+        many, few = many_beside_few(folder)
+    growth = statistics.median(one / other for one, other in zip(many, few, strict=True))
+    kept = [commits == COMMITS, growth <= MOST_GROWTH, opening <= MOST_OPENING_SECONDS]
     verdicts = ["kept" if one else "BROKEN" for one in kept]
-    few, many = (statistics.median(size[name]) / CREATES * 1_000 for name in ("few", "many"))
-    print(f"{rate(promised, 'creates')} creates a second on one process, {commits:.2f} durable commits each")
-    print(f"  promise: at most {MOST_COMMITS}, {verdicts[1]}")
-    print(f"bare sqlite3 writes the same rows in as many commits {rate(promised, 'same')} times a second")
-    print(f"  a create is {share:.0%} as fast; promise: at least {LEAST_SHARE_OF_BARE:.0%}, {verdicts[0]}")
-    print("for scale, as many commits:")
-    for ours, bare, label in FOR_SCALE:
-        print(f"  {label}: {rate(scale, ours)} creates a second, {ratio(scale, bare, ours):.0%} of {rate(scale, bare)}")
-    print(
-        f"  where each waits {LONG_WAIT_SECONDS * 1_000:.0f} ms: {CREATES / slow[0]:,.0f} creates a second, "
-        f"{CREATES / slow[1]:,.0f} if {AT_ONCE} at a time share commits"
-    )
-    print(f"{few:.2f} ms for a create among {FEW:,} payments, {many:.2f} ms among {MANY:,}")
-    print(f"  {growth:.2f} times as long; promise: at most {MOST_GROWTH} times, {verdicts[2]}")
+    few_ms, many_ms = (statistics.median(one) / CREATES * 1_000 for one in (few, many))
+    print(f"{commits:.2f} durable commits a create; promise: {COMMITS}, {verdicts[0]}")
+    print(f"{few_ms:.2f} ms for a create among {FEW:,} payments, {many_ms:.2f} ms among {MANY:,}")
+    print(f"  {growth:.2f} times as long; promise: at most {MOST_GROWTH} times, {verdicts[1]}")
+    print(f"{opening * 1_000:.1f} ms to open a ledger of {MANY:,} payments")
+    print(f"  promise: at most {MOST_OPENING_SECONDS * 1_000:.0f} ms, {verdicts[2]}")
+    print(f"{newest * 1_000:.1f} ms to list its newest 50, {everything:.1f} s for all of them, in pages")
     return 0 if all(kept) else 1
 
 

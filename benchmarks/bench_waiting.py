@@ -21,7 +21,7 @@ import anyio
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService
 

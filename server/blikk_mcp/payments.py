@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from blikk_mcp.settings.settings import Settings
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.links import is_loopback
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService

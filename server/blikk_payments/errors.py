@@ -9,8 +9,7 @@ PaymentsError
 ├── PaymentRejected        definitely did not happen: Blikk refused, or was never reached
 ├── OutcomeUnknown         may have happened; never sent again by itself
 ├── StatusUnavailable      a status could not be read; what was known before still stands
-└── LedgerUnavailable      the ledger cannot be read or written; nothing was sent
-    └── WouldWait              it could be, but not at once; no caller of the service meets it
+└── LedgerUnavailable      the ledger cannot be read or written
 
 `code` is the stable word an agent sees as `error_code`. The text of an error never holds a key, a kennitala, an account
 or a name.
@@ -100,10 +99,6 @@ class StatusUnavailable(PaymentsError):
 
 
 class LedgerUnavailable(PaymentsError):
-    """The ledger cannot be read or written, so nothing may be sent."""
+    """The ledger cannot be read or written, so nothing new may be sent."""
 
     code = "ledger_unavailable"
-
-
-class WouldWait(LedgerUnavailable):
-    """A call that was to be made at once, or not at all, had to wait. Nothing was done."""

@@ -24,7 +24,7 @@ from blikk_payments.errors import (
     StatusUnavailable,
 )
 from blikk_payments.ladder import Ladder
-from blikk_payments.ledger.calls import LedgerCalls
+from blikk_payments.ledger.pool import LedgerPool
 from blikk_payments.ledger.protocol import Claim, Ledger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
@@ -72,10 +72,7 @@ class PaymentService:
         self._ladder = ladder or Ladder()
         self._now = now
         self._stack = AsyncExitStack()
-        if run_blocking is None:
-            run_blocking = calls = LedgerCalls(ledger)
-            self._stack.callback(calls.close)
-        self._run_blocking = run_blocking
+        self._run_blocking = run_blocking or LedgerPool()
 
     async def __aenter__(self) -> PaymentService:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())

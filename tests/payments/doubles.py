@@ -18,8 +18,8 @@ from blikk_payments.channel.errors import ReadFailed, ReadRefused
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.protocol import Claim
-from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
@@ -344,4 +344,4 @@ async def paying(
     patience = REAL_PATIENCE_SECONDS if real_time else VIRTUAL_PATIENCE_SECONDS
     with anyio.fail_after(patience), BreakableLedger(tmp_path / LEDGER) as ledger:
         async with service_over(channel, ledger, Policy(**rules), real_time=real_time) as service:
-            yield House(service, channel, cast("BreakableLedger", ledger))
+            yield House(service, channel, ledger)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.errors import PaymentsError, PolicyDenied
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.protocol import Claim, Ledger
-from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import Facts, PaymentIntent
 
 if TYPE_CHECKING:

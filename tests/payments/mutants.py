@@ -12,10 +12,11 @@ from enum import Enum
 from types import CodeType, FunctionType
 from typing import Any
 
-from blikk_payments.ledger.pool import LedgerThread
-from blikk_payments.ledger.sql.ledger import SqliteLedger
-from blikk_payments.ledger.sqlite.engine import SqliteFile
-from blikk_payments.ledger.stored import Fingerprints, StoredPayment, objection, with_answer
+from blikk_payments.ledger.sql.facts import facts_of
+from blikk_payments.ledger.sql.ledger import SqlLedger
+from blikk_payments.ledger.sql.staleness import Staleness
+from blikk_payments.ledger.sqlite.engine import SqliteEngine
+from blikk_payments.ledger.stored import Fingerprints, StoredPayment, apply_answer, objection
 from blikk_payments.policy import Policy
 from blikk_payments.sending import Sender
 from blikk_payments.service import PaymentService
@@ -38,31 +39,26 @@ class Mutant:
     changes: dict[str, str]
     answers: tuple[str, ...] = ("made",)
     """How Blikk answers in the story in which a crash shows the defect."""
-    at_once: bool = False
-    """Whether that story makes several payments at once, with the ledger's calls in their thread."""
 
 
 LOSE_TIME = "__import__('time').sleep(0.1)"
 """Between a look and what it leads to, so that a race is lost every time and not only sometimes."""
 
+reserved_isk = StoredPayment.reserved_isk.fget
+assert reserved_isk is not None
+
 MUTANTS: dict[str, Mutant] = {
     "the commit before sending is taken out": Mutant(
         FoundBy.CRASHES,
-        SqliteFile._transaction,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        SqliteEngine._transaction,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
         {
-            "rows.connection.execute(begin)": "rows.connection.in_transaction or rows.connection.execute(begin)",
-            'rows.connection.execute("COMMIT")': (
-                """rows.connection.execute("SELECT 1 FROM payments WHERE state = 'sending'").fetchone() """
-                """or rows.connection.execute("COMMIT")"""
+            "connection.execute(begin)": "connection.in_transaction or connection.execute(begin)",
+            'connection.execute("COMMIT")': (
+                """connection.execute("SELECT 1 FROM payments WHERE state = 'sending'").fetchone() """
+                """or connection.execute("COMMIT")"""
             ),
-            "if rows.connection.in_transaction:": "if False:",
+            "if connection.in_transaction:": "if False:",
         },
-    ),
-    "a claim is told before the commit that it shares": Mutant(
-        FoundBy.CRASHES,
-        LedgerThread._work,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
-        {"turn.take()\n        except": "turn.take() or turn.tell()\n        except"},
-        at_once=True,
     ),
     "sent first and claimed afterwards": Mutant(
         FoundBy.CRASHES,
@@ -80,16 +76,16 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a claim whose process died is taken for refused": Mutant(
         FoundBy.CRASHES,
-        SqliteLedger._without_stale,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        Staleness.mark,
         {"now_unknown(stored.record, now)": "now_refused(stored.record, 'blikk_unavailable', '', now)"},
     ),
     "a claim whose process died is sent again": Mutant(
         FoundBy.CRASHES,
-        SqliteLedger.claim,
+        SqlLedger.claim,
         {
             "if earlier is not None and earlier.record.state is not ClaimState.REFUSED:": (
                 "if earlier is not None and earlier.record.state is not ClaimState.REFUSED "
-                "and not stale_reason(earlier, now, self._is_gone):"
+                "and not self._staleness.reason(earlier, now):"
             )
         },
     ),
@@ -108,7 +104,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an unknown outcome is sent again": Mutant(
         FoundBy.CRASHES,
-        SqliteLedger.claim,
+        SqlLedger.claim,
         {
             "earlier.record.state is not ClaimState.REFUSED": (
                 "earlier.record.state not in (ClaimState.REFUSED, ClaimState.UNKNOWN)"
@@ -127,38 +123,37 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "the limit is checked outside the transaction": Mutant(
         FoundBy.RACES,
-        SqliteLedger.claim,
+        SqlLedger.claim,
         {
-            "with self._file.writing() as rows:": (
+            "return self._write(work)": (
                 "decide(self.facts(intent, window_minutes=window_minutes, now=now))\n"
                 f"    {LOSE_TIME}\n"
-                "    with self._file.writing() as rows:"
+                "    return self._write(work)"
             ),
             "decide(facts)": "pass",
         },
     ),
     "the key is claimed outside the transaction": Mutant(
         FoundBy.RACES,
-        SqliteLedger.claim,
+        SqlLedger.claim,
         {
-            "earlier = rows.by_key(intent.idempotency_key)": "pass",
-            "with self._file.writing() as rows:": (
-                "with self._file.reading() as rows:\n"
-                "        earlier = rows.by_key(intent.idempotency_key)\n"
+            "earlier = rows.by_key(intent.idempotency_key)": "earlier = seen",
+            "return self._write(work)": (
+                "seen = self._engine.read(lambda rows: rows.by_key(intent.idempotency_key))\n"
                 f"    {LOSE_TIME}\n"
-                "    with self._file.writing() as rows:"
+                "    return self._write(work)"
             ),
             "rows.write(earlier, sending)": "rows.write(rows.by_key(intent.idempotency_key), sending)",
         },
     ),
     "the duplicate window is ignored": Mutant(
         FoundBy.STEPS,
-        SqliteLedger._facts,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        facts_of,
         {"since = now - timedelta(minutes=minutes) if minutes > 0 else None": "since = None"},
     ),
     "the window forgets an unknown outcome": Mutant(
         FoundBy.STEPS,
-        SqliteLedger._facts,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        facts_of,
         {"if record.state is ClaimState.UNKNOWN or (since": "if (since"},
     ),
     "an unknown outcome can be confirmed away": Mutant(
@@ -168,7 +163,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an unknown outcome loses its reservation": Mutant(
         FoundBy.STEPS,
-        StoredPayment.tallies,
+        reserved_isk,
         {"0 if self.record.failed else": "0 if self.record.failed or self.record.state is ClaimState.UNKNOWN else"},
     ),
     "the key is compared without the payment": Mutant(
@@ -178,13 +173,13 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a key in conflict is sent again": Mutant(
         FoundBy.STEPS,
-        SqliteLedger.claim,
+        SqlLedger.claim,
         {
             "rows.fingerprints.require_same(earlier, intent)\n": (
                 "same = earlier.record.amount_isk == intent.amount_isk\n"
                 "            if same: rows.fingerprints.require_same(earlier, intent)\n"
             ),
-            "return Claim(self._without_stale": "if same: return Claim(self._without_stale",
+            "return Claim(self._staleness.mark": "if same: return Claim(self._staleness.mark",
         },
     ),
     "the answer to an earlier attempt is believed": Mutant(
@@ -194,7 +189,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a terminal status changes": Mutant(
         FoundBy.STEPS,
-        with_answer,
+        apply_answer,
         {"if record.final:": "if False:"},
     ),
 }

@@ -23,7 +23,7 @@ import anyio.lowlevel
 from blikk_payments.channel.errors import ReadFailed
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.errors import PaymentsError
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
 from tests.payments.ledger_factories import NOON, intent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blikk_payments.channel.wire import Status
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.lookalikes import mixes_alphabets, skeleton, spelling
 from blikk_payments.models import LOOKALIKE_NAME
 from tests.payments.ledger_factories import (

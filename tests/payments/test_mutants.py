@@ -53,7 +53,7 @@ def names(found_by: FoundBy) -> list[str]:
 def test_a_crash_finds(name: str) -> None:
     """Issue: the harness finds a double payment when the commit before sending is taken out, and so for its like."""
     mutant = MUTANTS[name]
-    world = World("mutant", answers=mutant.answers, threads=mutant.at_once, at_once=mutant.at_once)
+    world = World("mutant", answers=mutant.answers)
 
     report = carry_out(Plan(world, mutant=name, stop_at_first=True))
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from blikk_payments.errors import PolicyDenied
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.policy import Policy
 from tests.payments.doubles import service_over
 from tests.payments.ledger_factories import NOON, intent

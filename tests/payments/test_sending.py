@@ -12,7 +12,7 @@ import anyio.abc
 import pytest
 
 from blikk_payments.channel.wire import PaymentOrder
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState
 from blikk_payments.sending import Sender, Sending
 from tests.payments.doubles import (

@@ -25,8 +25,8 @@ from blikk_payments.errors import (
     PolicyDenied,
     PossibleDuplicate,
 )
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.processes import ProcessIdentity
-from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent
 from blikk_payments.policy import AllowedCreditor, Policy
 from blikk_payments.service import PaymentService

@@ -15,7 +15,7 @@ from blikk_mcp.cli import main
 from blikk_mcp.commands import ledger as ledger_command
 from blikk_mcp.settings.settings import PRODUCTION_URL
 from blikk_payments.channel.wire import ChannelPayment, Status
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_sandbox.running import RunningSandbox
 from tests.payments.ledger_factories import allow, intent

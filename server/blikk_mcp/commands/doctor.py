@@ -83,7 +83,7 @@ def _surroundings(settings: Settings, *, named: bool) -> list[Finding]:
 
 
 def _ledger(settings: Settings) -> list[Finding]:
-    from blikk_payments.ledger.sql.ledger import SqliteLedger
+    from blikk_payments.ledger.opening import SqliteLedger
     from blikk_payments.ledger.sqlite.paths import blikk_of
     from blikk_payments.models import ClaimState
 

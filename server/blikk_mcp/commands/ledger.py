@@ -27,7 +27,7 @@ from blikk_mcp.settings.settings import Settings, read_settings
 from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.models import PaymentRecord
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from json.encoder import encode_basestring_ascii
-from typing import NamedTuple
 
 from blikk_payments.ledger.protocol import HistoryEntry
 
@@ -36,7 +35,8 @@ class Event(StrEnum):
     PRUNED = "pruned"
 
 
-class Link(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ChainEntry:
     """One history row as it is stored; `at` and `detail` are the exact texts that were hashed."""
 
     sequence: int
@@ -47,9 +47,14 @@ class Link(NamedTuple):
     previous: str
     hash: str
 
+    @property
+    def hashed(self) -> tuple[int, str, str, str, str, str]:
+        """The fields that the hash covers."""
+        return self.sequence, self.idempotency_key, self.at, self.event, self.detail, self.previous
+
     def expected_hash(self) -> str:
         """The hash that these fields must have."""
-        return digest(self[:-1])
+        return digest(self.hashed)
 
     def entry(self) -> HistoryEntry:
         """The row as the ledger shows it."""
@@ -63,24 +68,14 @@ class Link(NamedTuple):
         )
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=repr)
-
-
 def canonical_json(value: object) -> str:
     """The one JSON text of a value: sorted names, no spaces, ASCII. What is no JSON is shown as text."""
-    return _ENCODER.encode(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=repr)
 
 
 def digest(fields: Iterable[object]) -> str:
     """SHA-256 of the fields' canonical JSON, as one list, in hex."""
-    return hashlib.sha256(f"[{','.join(map(_in_list, fields))}]".encode("ascii")).hexdigest()
-
-
-def _in_list(field: object) -> str:
-    """The same text as `canonical_json` gives, without an encoder made anew for what nearly every field is."""
-    if type(field) is str:
-        return encode_basestring_ascii(field)
-    return str(field) if type(field) is int else canonical_json(field)
+    return hashlib.sha256(canonical_json(list(fields)).encode("ascii")).hexdigest()
 
 
 def genesis(fingerprint_key: bytes) -> str:
@@ -88,25 +83,27 @@ def genesis(fingerprint_key: bytes) -> str:
     return digest(["blikk-mcp ledger", hashlib.sha256(fingerprint_key).hexdigest()])
 
 
-def next_link(head: tuple[int, str], idempotency_key: str, at: str, event: Event, detail: Mapping[str, str]) -> Link:
+def next_entry(
+    head: tuple[int, str], idempotency_key: str, at: str, event: Event, detail: Mapping[str, str]
+) -> ChainEntry:
     """The row that follows `head` (sequence and hash of the last row)."""
     unsealed = (head[0] + 1, idempotency_key, at, event.value, canonical_json(detail), head[1])
-    return Link(*unsealed, digest(unsealed))
+    return ChainEntry(*unsealed, digest(unsealed))
 
 
-def broken_links(links: Iterator[Link], start: str, head: tuple[int, str], latest: dict[str, str]) -> list[str]:
+def broken_links(entries: Iterator[ChainEntry], start: str, head: tuple[int, str], latest: dict[str, str]) -> list[str]:
     """One sentence for each break of the chain; fills `latest` with the last record digest of every key."""
     problems: list[str] = []
     sequence, previous = 0, start
-    for link in links:
-        if link.sequence != sequence + 1:
-            problems.append(f"History rows {sequence + 1} to {link.sequence - 1} are missing.")
-        elif link.previous != previous:
-            problems.append(f"History row {link.sequence} does not follow from the row before it.")
-        if link.expected_hash() != link.hash:
-            problems.append(f"History row {link.sequence} was changed after it was written.")
-        sequence, previous = link.sequence, link.hash
-        latest[link.idempotency_key] = _record_digest(link.detail)
+    for entry in entries:
+        if entry.sequence != sequence + 1:
+            problems.append(f"History rows {sequence + 1} to {entry.sequence - 1} are missing.")
+        elif entry.previous != previous:
+            problems.append(f"History row {entry.sequence} does not follow from the row before it.")
+        if entry.expected_hash() != entry.hash:
+            problems.append(f"History row {entry.sequence} was changed after it was written.")
+        sequence, previous = entry.sequence, entry.hash
+        latest[entry.idempotency_key] = _record_digest(entry.detail)
     if (sequence, previous) != head:
         problems.append(f"The history ends at row {sequence}, but row {head[0]} was written last.")
     return problems

@@ -34,7 +34,7 @@ class ProcessIdentity:
     def current(cls) -> ProcessIdentity:
         """The identity of this process."""
         pid = os.getpid()
-        host, boot, namespace = _surroundings(PROC)
+        host, boot, namespace = _machine_identity(PROC)
         _, started = _stat(pid)
         return cls(host=host, boot=boot, namespace=namespace, pid=pid, started=started)
 
@@ -61,7 +61,7 @@ def is_gone(token: str) -> bool:
     process = ProcessIdentity.parse(token)
     if process is None:
         return False
-    host, boot, namespace = _surroundings(PROC)
+    host, boot, namespace = _machine_identity(PROC)
     if process.host != host:
         return False
     if process.boot != boot:
@@ -78,7 +78,7 @@ def is_gone(token: str) -> bool:
 
 
 @cache
-def _surroundings(proc: Path) -> tuple[str, str, str]:
+def _machine_identity(proc: Path) -> tuple[str, str, str]:
     """Host, boot id and pid namespace: the same for the whole life of a process."""
     try:
         boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

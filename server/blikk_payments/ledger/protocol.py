@@ -1,22 +1,20 @@
 """The ledger: what was claimed, sent and seen, written down before money can move.
 
 States and legal transitions are the one table `TRANSITIONS`. Every method is synchronous, commits durably before it
-returns (within `together`: at its end), and raises `LedgerUnavailable` when it cannot.
+returns, and raises `LedgerUnavailable` when it cannot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from enum import StrEnum
+from typing import Protocol
 
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
-
-T = TypeVar("T")
 
 TRANSITIONS: Mapping[ClaimState, frozenset[ClaimState]] = {
     ClaimState.CLAIMED: frozenset({ClaimState.SENDING}),
@@ -37,6 +35,22 @@ RESOLVED_NOT_CREATED = "resolved_not_created"
 """The `refusal_code` of a payment that an operator declared not made."""
 
 
+DAMAGED = (
+    "The ledger is damaged. Keep a copy of it, restore the newest backup, and compare that with Blikk's "
+    "merchant portal before anything is paid again."
+)
+
+OTHER_BLIKK = (
+    "The ledger holds payments of another Blikk: of another base URL. Name another one in BLIKK_LEDGER, or set "
+    "BLIKK_BASE_URL to the one it is of."
+)
+
+FORGOTTEN = (
+    "The ledger has forgotten payments that this process wrote down: an older copy was put in its place. "
+    "Put the newest one back, then restart."
+)
+
+
 class IllegalTransition(PaymentsError):
     """This event cannot follow what is known already; `record` is what is known, unchanged."""
 
@@ -53,6 +67,27 @@ class Claim:
     fresh: bool
 
 
+class Only(StrEnum):
+    """Which payments are listed."""
+
+    ALL = "all"
+    OPEN = "open"
+    """Under way, or created and not ended."""
+    UNKNOWN = "unknown"
+    PAID = "paid"
+    FAILED = "failed"
+    """Refused, or ended without payment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The newest payments, whether there are `more`, and what today's (UTC) payments take of the limit in krónur."""
+
+    records: tuple[PaymentRecord, ...]
+    more: bool
+    reserved_today_isk: int
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One transition, append-only. `hash` covers this row and the hash of the row before it."""
@@ -67,25 +102,6 @@ class HistoryEntry:
 
 class Ledger(Protocol):
     """Where payments are written down. One file (or database) holds one Blikk environment."""
-
-    def together(self) -> AbstractContextManager[None]:
-        """Calls that this thread makes within share one durable commit, at the end: before it, none of them counts.
-
-        A call that raises undoes itself alone. No byte may go out, and nobody be told anything, for a call in here
-        before the end.
-
-        Raises:
-            LedgerUnavailable: at the end; nothing of what they wrote is kept.
-        """
-        ...
-
-    def at_once(self, call: Callable[[], T], /) -> T:
-        """Make a call of this ledger's without waiting for another one, for a lock, or for the ledger to be opened.
-
-        Raises:
-            WouldWait: it would have waited. Nothing of it was done: it can be made again, in the ordinary way.
-        """
-        ...
 
     def claim(
         self, intent: PaymentIntent, decide: Callable[[Facts], None], *, window_minutes: int, now: datetime
@@ -172,8 +188,20 @@ class Ledger(Protocol):
         """
         ...
 
-    def records(self, *, now: datetime) -> Iterator[PaymentRecord]:
-        """Every record, oldest first."""
+    def recent(self, only: Only = Only.ALL, *, limit: int, now: datetime) -> Recent:
+        """The newest payments of that kind, newest claim first, in one read."""
+        ...
+
+    def records(self, only: Only = Only.ALL, *, newest_first: bool = False, now: datetime) -> Iterator[PaymentRecord]:
+        """The records of that kind in the order of their claims, read page by page: however many, in constant memory."""
+        ...
+
+    def stray_keys(self) -> list[str]:
+        """The keys for which Blikk named a payment that the record cannot take: there may be two payments for one key."""
+        ...
+
+    def failed_equals(self, intent: PaymentIntent, *, since: datetime) -> tuple[PaymentRecord, ...]:
+        """Equal payments (account, amount), under any key, that Blikk ended without payment since then; at most five."""
         ...
 
     def history(self, idempotency_key: str) -> list[HistoryEntry]:

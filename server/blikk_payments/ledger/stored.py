@@ -8,36 +8,34 @@ sight and out of exports, not from somebody who has the file and the time to try
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import NamedTuple
 
 from blikk_payments.channel.wire import NEEDS_PERSON, ChannelPayment
 from blikk_payments.errors import IdempotencyConflict
 from blikk_payments.ledger.history import digest
 from blikk_payments.ledger.protocol import (
     RESOLVED_NOT_CREATED,
-    SENDING_LIMIT_SECONDS,
     TRANSITIONS,
     IllegalTransition,
 )
 from blikk_payments.lookalikes import skeleton, spelling
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
 
-NAMES_AT_HAND = 16
-"""Payees whose names need not be looked at letter by letter again: a payment's claim is soon followed by its outcome."""
 
+@dataclass(frozen=True, slots=True)
+class StoredPayment:
+    """A record with what only the ledger needs: fingerprints of account and kennitala, who sends it, and for which claim.
 
-class StoredPayment(NamedTuple):
-    """A record with what only the ledger needs: fingerprints of account and kennitala, and who sends it."""
+    `claim_token` is one claim's own: whoever has it may send, even if the answer to its commit was lost.
+    """
 
     record: PaymentRecord
     account_fingerprint: str
     ssn_fingerprint: str
     sender: str
+    claim_token: str = ""
 
     @property
     def key(self) -> str:
@@ -63,24 +61,26 @@ class StoredPayment(NamedTuple):
             ]
         )
 
-    def tallies(self) -> dict[str, tuple[int, int]]:
-        """What this payment adds to its second (payments let through) and its day (krónur reserved)."""
-        if self.record.state is ClaimState.REFUSED:
-            return {}
-        second = utc_text(self.record.claimed_at)[:19]
-        reserved = 0 if self.record.failed else self.record.amount_isk
-        return {second: (1, 0), second[:10]: (0, reserved)}
+    @property
+    def day(self) -> str:
+        """The UTC day on which this payment counts."""
+        return utc_text(self.record.claimed_at)[:10]
+
+    @property
+    def reserved_isk(self) -> int:
+        """What this payment takes of its day's room, in krónur: open, paid and unknown ones do, failed ones do not."""
+        return 0 if self.record.failed else self.record.amount_isk
 
     def becomes(self, record: PaymentRecord) -> StoredPayment:
         """The same payment with a newer record."""
-        return self._replace(record=record)
+        return replace(self, record=record)
 
 
 @dataclass(frozen=True, slots=True)
 class Payee:
     """Who was paid, as fingerprints: what the name looks like, the account, and how the name is spelled."""
 
-    look: str
+    skeleton_hash: str
     account: str
     spelling: str
 
@@ -90,23 +90,20 @@ class Fingerprints:
 
     def __init__(self, key: bytes) -> None:
         self.key = key
-        # They are copied for each text: to set up the key costs far more than the rest.
-        self._account = hmac.new(key, b"account:", "sha256")
-        self._ssn = hmac.new(key, b"ssn:", "sha256")
-        self._name = lru_cache(NAMES_AT_HAND)(self._name_afresh)
 
     def account(self, intent: PaymentIntent) -> str:
         """HMAC-SHA256 of the creditor's account."""
-        return _ended_with(self._account, intent.account_key)
+        return self._mac("account", intent.account_key)
 
     def ssn(self, intent: PaymentIntent) -> str:
         """HMAC-SHA256 of the creditor's kennitala."""
-        return _ended_with(self._ssn, intent.creditor_ssn)
+        return self._mac("ssn", intent.creditor_ssn)
 
     def payee(self, creditor_name: str, account_fingerprint: str) -> Payee:
         """Keyed BLAKE2b of the name's look and of its spelling, beside the account's fingerprint."""
-        look, spelled = self._name(creditor_name)
-        return Payee(look, account_fingerprint, spelled)
+        look = blake2b(skeleton(creditor_name).encode(), key=self.key, person=b"look", digest_size=32)
+        spelled = blake2b(spelling(creditor_name).encode(), key=self.key, person=b"spelling", digest_size=32)
+        return Payee(look.hexdigest(), account_fingerprint, spelled.hexdigest())
 
     def sending(
         self,
@@ -115,6 +112,7 @@ class Fingerprints:
         warnings: tuple[str, ...],
         earlier: StoredPayment | None,
         sender: str,
+        claim_token: str,
         now: datetime,
     ) -> StoredPayment:
         """A new claim, ready to be sent; after an `earlier` refused one the next attempt, with these arguments."""
@@ -130,7 +128,7 @@ class Fingerprints:
             purpose=intent.purpose,
             warnings=warnings,
         )
-        return StoredPayment(record, account_fingerprint, self.ssn(intent), sender)
+        return StoredPayment(record, account_fingerprint, self.ssn(intent), sender, claim_token)
 
     def require_same(self, stored: StoredPayment, intent: PaymentIntent) -> None:
         """Amount, account and kennitala decide whether it is the same payment; name and purpose do not.
@@ -149,34 +147,15 @@ class Fingerprints:
                 "Nothing was sent."
             )
 
-    def _name_afresh(self, name: str) -> tuple[str, str]:
-        look = blake2b(skeleton(name).encode(), key=self.key, person=b"look", digest_size=32)
-        spelled = blake2b(spelling(name).encode(), key=self.key, person=b"spelling", digest_size=32)
-        return look.hexdigest(), spelled.hexdigest()
+    def _mac(self, purpose: str, text: str) -> str:
+        return hmac.new(self.key, f"{purpose}:{text}".encode(), "sha256").hexdigest()
 
 
-def _ended_with(begun: hmac.HMAC, text: str) -> str:
-    """The MAC of what `begun` has seen so far, and this text after it."""
-    whole = begun.copy()
-    whole.update(text.encode())
-    return whole.hexdigest()
-
-
-@lru_cache(maxsize=128)
 def utc_text(at: datetime) -> str:
     """A time as UTC text of fixed width, so that the order of texts is the order of times."""
     if at.tzinfo is None:
         raise ValueError("a time in the ledger needs a time zone")
     return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def stale_reason(stored: StoredPayment, now: datetime, is_gone: Callable[[str], bool]) -> str:
-    """Why nobody will finish this *sending*; `""` if somebody may, or if it is not *sending*."""
-    if stored.record.state is not ClaimState.SENDING:
-        return ""
-    if now - stored.record.claimed_at >= timedelta(seconds=SENDING_LIMIT_SECONDS):
-        return "sending_too_long"
-    return "sender_gone" if is_gone(stored.sender) else ""
 
 
 def now_unknown(record: PaymentRecord, now: datetime) -> PaymentRecord:
@@ -189,8 +168,8 @@ def now_refused(record: PaymentRecord, code: str, bank_text: str, now: datetime)
     return record._replace(state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text, updated_at=now)
 
 
-def with_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -> PaymentRecord:
-    """The record once Blikk said this of it; the very same object if that is no news.
+def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -> PaymentRecord:
+    """The record once Blikk said this of it; equal to it if that is no news.
 
     A terminal status never changes. The newest non-empty link wins; where a person has to act and there is no
     link, an older one is void (Blikk's sister API: the bank pushes the approval to its app).

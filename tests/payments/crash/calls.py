@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import anyio
 
 from blikk_payments.errors import PaymentsError
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import PaymentIntent, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService

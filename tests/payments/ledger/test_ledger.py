@@ -16,6 +16,7 @@ from blikk_payments.errors import (
     PaymentNotFound,
     PolicyDenied,
 )
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.protocol import (
     RESOLVED_NOT_CREATED,
@@ -24,7 +25,6 @@ from blikk_payments.ledger.protocol import (
     IllegalTransition,
     Ledger,
 )
-from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
 from tests.payments.ledger_factories import (
     ACCOUNT,

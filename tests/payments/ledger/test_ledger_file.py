@@ -14,7 +14,7 @@ import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PolicyDenied
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of, default_ledger_path
 from blikk_payments.models import Facts
 from tests.payments.ledger_factories import ACCOUNT, KEY, NOON, SSN, allow, answer, at, heard_statements, intent

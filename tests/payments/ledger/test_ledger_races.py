@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.managers import SyncManager
 from pathlib import Path
 
-from blikk_payments.ledger.sql.ledger import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger
 from tests.payments.ledger_factories import NOON, intent, race
 
 PROCESSES, THREADS = 4, 10

@@ -10,8 +10,8 @@ from typing import TypeVar, cast
 import anyio.lowlevel
 
 from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.processes import ProcessIdentity
-from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, PaymentService
 from tests.payments.steps.bank import LIMIT_ISK, WINDOW_MINUTES, Bank, SteppedChannel

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from blikk_payments.channel.wire import TERMINAL, Status
 from blikk_payments.errors import IdempotencyConflict, OutcomeUnknown, PaymentsError
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.processes import ProcessIdentity
-from blikk_payments.ledger.sql.ledger import SqliteLedger
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
 from blikk_payments.snapshot import Snapshot
 from tests.payments.ledger_factories import NOON

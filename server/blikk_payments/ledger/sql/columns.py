@@ -9,17 +9,16 @@ from typing import Any
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.history import canonical_json
-from blikk_payments.ledger.sqlite.schema import DAMAGED
+from blikk_payments.ledger.protocol import DAMAGED
 from blikk_payments.ledger.stored import StoredPayment, utc_text
 from blikk_payments.models import ClaimState, PaymentRecord
 
 COLUMNS = (
     "idempotency_key, state, attempt, amount_isk, account_fingerprint, ssn_fingerprint, masked_account, "
     "creditor_name, purpose, warnings, payment_id, status, approval_url, approval_url_at, refusal_code, "
-    "bank_text, claimed_at, updated_at, sender, holds"
+    "bank_text, claimed_at, updated_at, sender, claim_token, holds"
 )
 NAMES = COLUMNS.split(", ")
-NO_WARNINGS = "[]"
 
 
 def to_row(stored: StoredPayment) -> tuple[object, ...]:
@@ -35,7 +34,7 @@ def to_row(stored: StoredPayment) -> tuple[object, ...]:
         record.masked_account,
         record.creditor_name,
         record.purpose,
-        canonical_json(list(record.warnings)) if record.warnings else NO_WARNINGS,
+        canonical_json(list(record.warnings)),
         record.payment_id,
         record.status.value if record.status else "",
         record.approval_url,
@@ -45,6 +44,7 @@ def to_row(stored: StoredPayment) -> tuple[object, ...]:
         utc_text(record.claimed_at),
         utc_text(record.updated_at),
         stored.sender,
+        stored.claim_token,
         int(not record.failed),
     )
 
@@ -56,7 +56,7 @@ def from_row(row: tuple[Any, ...]) -> StoredPayment:
         LedgerUnavailable: it holds what this program never writes.
     """
     (key, state, attempt, amount, account, ssn, masked, name, purpose, warnings, payment_id, status) = row[:12]
-    (url, url_at, refusal, bank_text, claimed_at, updated_at, sender, _) = row[12:]
+    (url, url_at, refusal, bank_text, claimed_at, updated_at, sender, claim_token, _) = row[12:]
     try:
         record = PaymentRecord(
             idempotency_key=key,
@@ -68,7 +68,7 @@ def from_row(row: tuple[Any, ...]) -> StoredPayment:
             updated_at=datetime.fromisoformat(updated_at),
             attempt=attempt,
             purpose=purpose,
-            warnings=() if warnings == NO_WARNINGS else tuple(json.loads(warnings)),
+            warnings=tuple(json.loads(warnings)),
             payment_id=payment_id,
             status=Status(status) if status else None,
             approval_url=url,
@@ -78,4 +78,4 @@ def from_row(row: tuple[Any, ...]) -> StoredPayment:
         )
     except (ValueError, TypeError) as error:
         raise LedgerUnavailable(DAMAGED) from error
-    return StoredPayment(record, account, ssn, sender)
+    return StoredPayment(record, account, ssn, sender, claim_token)

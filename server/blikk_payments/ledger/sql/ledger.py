@@ -1,290 +1,294 @@
-"""The `Ledger` in one SQLite file, with the stdlib's `sqlite3`, for the threads of several processes.
+"""The money logic of the ledger, written once for every engine.
 
-Every change is one BEGIN IMMEDIATE transaction, durable (WAL, `synchronous=FULL`) before the method returns.
-A create costs two of them: the claim, and its outcome. Calls that are made `together` are parts of one.
+A create costs two durable commits: the claim, and its outcome. Whatever a method does is one function of `Rows`,
+which an engine runs in a transaction, and may run twice.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TypeVar
+from contextlib import suppress
+from datetime import datetime
+from typing import Self, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment
-from blikk_payments.errors import OutcomeUnknown, PaymentsError
+from blikk_payments.errors import LedgerUnavailable, PaymentsError
+from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.history import Event
-from blikk_payments.ledger.processes import ProcessIdentity, is_gone
-from blikk_payments.ledger.protocol import RESOLVED_NOT_CREATED, Claim, HistoryEntry, IllegalTransition, Ledger
-from blikk_payments.ledger.sql.rows import EQUALS_AT_MOST, PAGE_ROWS, Rows
-from blikk_payments.ledger.sql.verify import problems
-from blikk_payments.ledger.sqlite.engine import SqliteFile
-from blikk_payments.ledger.stored import (
-    StoredPayment,
-    now_refused,
-    now_unknown,
-    objection,
-    stale_reason,
-    with_answer,
+from blikk_payments.ledger.processes import ProcessIdentity
+from blikk_payments.ledger.protocol import (
+    FORGOTTEN,
+    RESOLVED_NOT_CREATED,
+    Claim,
+    HistoryEntry,
+    IllegalTransition,
+    Ledger,
+    Only,
+    Recent,
 )
+from blikk_payments.ledger.sql.answers import write_answer, write_created
+from blikk_payments.ledger.sql.facts import facts_of
+from blikk_payments.ledger.sql.rows import PAGE_ROWS, Place, Rows
+from blikk_payments.ledger.sql.staleness import Staleness
+from blikk_payments.ledger.sql.verify import problems
+from blikk_payments.ledger.stored import StoredPayment, apply_answer, now_refused, now_unknown, objection
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
 
 T = TypeVar("T")
 
-WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
-"""A longer duplicate window is taken as this one."""
 
+class SqlLedger(Ledger):
+    """A ledger on an engine, opened on first use. Also a context manager."""
 
-class SqliteLedger(Ledger):
-    """Opened on first use: a file 0600 in a folder 0700, created if missing. Also a context manager.
-
-    `blikk` (see `blikk_of`): its first claim ties it to that one, and it refuses every other. `""`: any one's.
-    """
-
-    def __init__(
-        self, path: Path, *, blikk: str = "", process: ProcessIdentity | None = None, busy_timeout_seconds: float = 5.0
-    ) -> None:
-        self._file = SqliteFile(path, busy_timeout_seconds, blikk)
+    def __init__(self, engine: Engine, process: ProcessIdentity | None = None) -> None:
+        self._engine = engine
         self._sender = (process or ProcessIdentity.current()).dump()
+        self._staleness = Staleness(self._sender)
+        self._newest_sequence = 0
 
-    def __enter__(self) -> SqliteLedger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def together(self) -> AbstractContextManager[None]:
-        """See `Ledger.together`."""
-        return self._file.together()
-
-    def at_once(self, call: Callable[[], T], /) -> T:
-        """See `Ledger.at_once`."""
-        return self._file.at_once(call)
-
     def claim(
         self, intent: PaymentIntent, decide: Callable[[Facts], None], *, window_minutes: int, now: datetime
     ) -> Claim:
         """See `Ledger.claim`: the key, the limits' room and *sending* are taken in one durable commit."""
-        with self._file.writing() as rows:
-            rows.tie()
+        # Made once: if the answer to a commit is lost and the work is run again, the claim is found to be this call's.
+        token = secrets.token_hex(16)
+
+        def work(rows: Rows) -> Claim:
+            rows.bind_environment()
             earlier = rows.by_key(intent.idempotency_key)
             if earlier is not None and earlier.record.state is not ClaimState.REFUSED:
                 rows.fingerprints.require_same(earlier, intent)
-                return Claim(self._without_stale(rows, earlier, now).record, fresh=False)
+                ours = earlier.claim_token == token and earlier.record.state is ClaimState.SENDING
+                return Claim(self._staleness.mark(rows, earlier, now).record, fresh=ours)
             account = rows.fingerprints.account(intent)
-            facts = self._facts(rows, intent, account, window_minutes, now, mark=True)
+            for stored in rows.sending_to(account):
+                self._staleness.mark(rows, stored, now)
+            facts = facts_of(rows, intent, window_minutes, now, self._staleness)
             decide(facts)
-            sending = rows.fingerprints.sending(intent, account, facts.warnings(intent), earlier, self._sender, now)
+            warnings = facts.warnings(intent)
+            sending = rows.fingerprints.sending(intent, account, warnings, earlier, self._sender, token, now)
             detail = {"amount_isk": str(intent.amount_isk)}
             if intent.confirmed_duplicate_of:
                 detail["confirmed_duplicate_of"] = intent.confirmed_duplicate_of
             # Two steps of the table in one commit: nobody ever sees a key that is claimed and not *sending*.
             rows.write(earlier, sending)
-            rows.note(sending, {Event.CLAIMED: detail, Event.SENDING: {}}, now)
+            rows.chain.append(sending, {Event.CLAIMED: detail, Event.SENDING: {}}, now)
             return Claim(sending.record, fresh=True)
+
+        return self._write(work)
 
     def facts(self, intent: PaymentIntent, *, window_minutes: int, now: datetime) -> Facts:
         """See `Ledger.facts`: one snapshot, nothing written."""
-        with self._file.reading() as rows:
-            return self._facts(rows, intent, rows.fingerprints.account(intent), window_minutes, now, mark=False)
+        return self._engine.read(lambda rows: facts_of(rows, intent, window_minutes, now, self._staleness))
 
     def find_key(self, intent: PaymentIntent, *, now: datetime) -> PaymentRecord | None:
         """See `Ledger.find_key`."""
-        with self._file.reading() as rows:
+
+        def work(rows: Rows) -> StoredPayment | None:
             stored = rows.by_key(intent.idempotency_key)
             if stored is None or stored.record.state is ClaimState.REFUSED:
                 return None
             rows.fingerprints.require_same(stored, intent)
-        return self.by_key(intent.idempotency_key, now=now)
+            return stored
+
+        return self._as_now(self._engine.read(work), now)
 
     def by_key(self, idempotency_key: str, *, now: datetime) -> PaymentRecord | None:
-        """See `Ledger.by_key`: writes only if a *sending* has to be marked *unknown*."""
-        with self._file.reading() as rows:
-            stored = rows.by_key(idempotency_key)
-        if stored is None or not stale_reason(stored, now, self._is_gone):
-            return stored.record if stored else None
-        with self._file.writing() as rows:
-            return self._without_stale(rows, rows.require(idempotency_key), now).record
+        """See `Ledger.by_key`: writes only if a *sending* has to be marked *unknown*, and answers if it cannot."""
+        return self._as_now(self._engine.read(lambda rows: rows.by_key(idempotency_key)), now)
 
     def by_payment_id(self, payment_id: str, *, now: datetime) -> PaymentRecord | None:
         """See `Ledger.by_payment_id`."""
-        with self._file.reading() as rows:
-            stored = rows.by_payment_id(payment_id)
-            return stored.record if stored else None
+        stored = self._engine.read(lambda rows: rows.by_payment_id(payment_id))
+        return stored.record if stored else None
 
     def created(self, idempotency_key: str, attempt: int, answer: ChannelPayment, *, now: datetime) -> PaymentRecord:
         """See `Ledger.created`."""
-        problem: PaymentsError | None
-        with self._file.writing() as rows:
-            before = after = rows.require(idempotency_key)
-            problem = objection(before.record, ClaimState.CREATED, attempt)
-            other_id = before.record.payment_id not in ("", answer.payment_id)
-            if problem is None and other_id:
-                problem = IllegalTransition("Blikk's answer has another id than this payment.", before.record)
-            if problem is None and rows.owner(answer.payment_id) not in (None, idempotency_key):
-                problem = OutcomeUnknown("Blikk answered with the id of another payment in the ledger.")
-                if before.record.state is ClaimState.SENDING:
-                    after = before.becomes(now_unknown(before.record, now))
-                    rows.save(before, after, Event.UNKNOWN, {"reason": "payment_id_taken"}, now)
-            if problem is not None:
-                stray = {"payment_id": answer.payment_id, "status": answer.status.value, "of_attempt": str(attempt)}
-                rows.note(after, {Event.STRAY_ANSWER: stray}, now)
-            else:
-                after = self._answered(rows, before, answer, Event.CREATED, now)
-        if problem is not None:
-            raise problem
-        return after.record
+
+        outcome = self._write(lambda rows: write_created(rows, idempotency_key, attempt, answer, now))
+        if isinstance(outcome, PaymentsError):
+            raise outcome
+        return outcome
 
     def refused(self, idempotency_key: str, attempt: int, *, code: str, bank_text: str, now: datetime) -> PaymentRecord:
         """See `Ledger.refused`."""
-        with self._file.writing() as rows:
-            before = rows.require(idempotency_key)
-            if before.record.state is ClaimState.REFUSED and before.record.attempt == attempt:
-                return before.record
-            if problem := objection(before.record, ClaimState.REFUSED, attempt):
-                raise problem
-            after = before.becomes(now_refused(before.record, code, bank_text, now))
-            return rows.save(before, after, Event.REFUSED, {"code": code}, now).record
+
+        def step(record: PaymentRecord) -> PaymentRecord:
+            return now_refused(record, code, bank_text, now)
+
+        return self._outcome(idempotency_key, attempt, step, Event.REFUSED, {"code": code}, now)
 
     def unknown(self, idempotency_key: str, attempt: int, *, reason: str, now: datetime) -> PaymentRecord:
         """See `Ledger.unknown`."""
-        with self._file.writing() as rows:
-            before = rows.require(idempotency_key)
-            if before.record.state is ClaimState.UNKNOWN and before.record.attempt == attempt:
-                return before.record
-            if problem := objection(before.record, ClaimState.UNKNOWN, attempt):
-                raise problem
-            after = before.becomes(now_unknown(before.record, now))
-            return rows.save(before, after, Event.UNKNOWN, {"reason": reason}, now).record
+
+        def step(record: PaymentRecord) -> PaymentRecord:
+            return now_unknown(record, now)
+
+        return self._outcome(idempotency_key, attempt, step, Event.UNKNOWN, {"reason": reason}, now)
 
     def seen(self, answer: ChannelPayment, *, now: datetime) -> PaymentRecord | None:
         """See `Ledger.seen`: looks first, so that a poll without news takes no write lock."""
-        with self._file.reading() as rows:
-            stored = rows.by_payment_id(answer.payment_id)
-        if stored is None or with_answer(stored.record, answer, now) is stored.record:
+        stored = self._engine.read(lambda rows: rows.by_payment_id(answer.payment_id))
+        if stored is None or apply_answer(stored.record, answer, now) == stored.record:
             return stored.record if stored else None
-        with self._file.writing() as rows:
-            return self._answered(rows, rows.require(stored.key), answer, Event.SEEN, now).record
+        key = stored.key
+        # Another process may have been quicker: what is written follows from what is there by then.
+        return self._write(lambda rows: write_answer(rows, rows.require(key), answer, Event.SEEN, now))
 
     def resolve_created(
         self, idempotency_key: str, answer: ChannelPayment, *, note: str, now: datetime
     ) -> PaymentRecord:
         """See `Ledger.resolve_created`."""
-        with self._file.writing() as rows:
+
+        def work(rows: Rows) -> PaymentRecord:
             before = self._unknown_only(rows, idempotency_key, ClaimState.CREATED, now)
-            if rows.owner(answer.payment_id) is not None:
+            if rows.by_payment_id(answer.payment_id) is not None:
                 raise IllegalTransition("That id belongs to another payment in the ledger.", before.record)
-            return self._answered(rows, before, answer, Event.RESOLVED_CREATED, now, note).record
+            return write_answer(rows, before, answer, Event.RESOLVED_CREATED, now, note)
+
+        return self._write(work)
 
     def resolve_not_created(self, idempotency_key: str, *, note: str, now: datetime) -> PaymentRecord:
         """See `Ledger.resolve_not_created`."""
-        with self._file.writing() as rows:
+
+        def work(rows: Rows) -> PaymentRecord:
             before = self._unknown_only(rows, idempotency_key, ClaimState.REFUSED, now)
             after = before.becomes(now_refused(before.record, RESOLVED_NOT_CREATED, "", now))
             return rows.save(before, after, Event.RESOLVED_NOT_CREATED, {"note": note}, now).record
 
-    def records(self, *, now: datetime) -> Iterator[PaymentRecord]:
-        """See `Ledger.records`: in the order in which the keys were first claimed, read page by page."""
-        with self._file.reading() as rows:
-            stale = [stored.key for stored in rows.sending() if stale_reason(stored, now, self._is_gone)]
-        if stale:
-            with self._file.writing() as rows:
-                for key in stale:
-                    self._without_stale(rows, rows.require(key), now)
-        last = 0
+        return self._write(work)
+
+    def recent(self, only: Only = Only.ALL, *, limit: int, now: datetime) -> Recent:
+        """See `Ledger.recent`."""
+        self._mark_all_stale(now)
+
+        def work(rows: Rows) -> Recent:
+            page, after = rows.page(only, newest_first=True, limit=limit)
+            records = tuple(self._staleness.seen_as(stored, now) for stored in page)
+            return Recent(records, more=after is not None, reserved_today_isk=rows.reserved_isk(now))
+
+        return self._engine.read(work)
+
+    def records(self, only: Only = Only.ALL, *, newest_first: bool = False, now: datetime) -> Iterator[PaymentRecord]:
+        """See `Ledger.records`."""
+        self._mark_all_stale(now)
+        after: Place | None = None
         while True:
-            with self._file.reading() as rows:
-                page = rows.page(last)
-            yield from (stored.record for _, stored in page)
-            if len(page) < PAGE_ROWS:
+            page, after = self._engine.read(self._page(only, newest_first, after))
+            yield from (self._staleness.seen_as(stored, now) for stored in page)
+            if after is None:
                 return
-            last = page[-1][0]
+
+    def stray_keys(self) -> list[str]:
+        """See `Ledger.stray_keys`."""
+        return self._engine.read(lambda rows: rows.chain.keys_with(Event.STRAY_ANSWER))
+
+    def failed_equals(self, intent: PaymentIntent, *, since: datetime) -> tuple[PaymentRecord, ...]:
+        """See `Ledger.failed_equals`."""
+
+        def work(rows: Rows) -> tuple[PaymentRecord, ...]:
+            account = rows.fingerprints.account(intent)
+            return tuple(stored.record for stored in rows.failed_equals(account, intent.amount_isk, since))
+
+        return self._engine.read(work)
 
     def history(self, idempotency_key: str) -> list[HistoryEntry]:
         """See `Ledger.history`."""
-        with self._file.reading() as rows:
-            return [link.entry() for link in rows.history(idempotency_key)]
+        return self._engine.read(lambda rows: [entry.entry() for entry in rows.chain.of(idempotency_key)])
 
     def verify(self) -> list[str]:
-        """See `Ledger.verify`: one snapshot of the whole ledger, read once."""
-        with self._file.reading() as rows:
-            return list(problems(rows))
+        """See `Ledger.verify`: first the database by itself, then one snapshot of the whole ledger."""
+        return self._engine.check() or self._engine.read(lambda rows: list(problems(rows)))
 
     def prune(self, *, before: datetime, now: datetime) -> int:
         """See `Ledger.prune`: in small transactions, so that payments can go on meanwhile."""
+
+        def work(rows: Rows) -> int:
+            batch = rows.prunable(before)
+            for stored in batch:
+                blank = stored.record._replace(creditor_name="", purpose="", bank_text="", warnings=())
+                blank = blank._replace(approval_url="", approval_url_at=None)
+                rows.save(stored, stored.becomes(blank), Event.PRUNED, {}, now)
+            return len(batch)
+
         count = 0
         while True:
-            with self._file.writing() as rows:
-                rows.overwrite_deleted()
-                batch = rows.prunable(before)
-                for stored in batch:
-                    record = stored.record
-                    blank = record._replace(creditor_name="", purpose="", bank_text="", warnings=())
-                    blank = blank._replace(approval_url="", approval_url_at=None)
-                    rows.save(stored, stored.becomes(blank), Event.PRUNED, {}, now)
-            count += len(batch)
-            if len(batch) < PAGE_ROWS:
-                self._file.empty_log()
+            pruned = self._write(work)
+            count += pruned
+            if pruned < PAGE_ROWS:
+                self._engine.forget()
                 return count
 
     def check_writable(self) -> None:
         """Take the write lock and let it go: raises `LedgerUnavailable` if nothing could be written now."""
-        with self._file.writing():
-            pass
+        self._write(lambda rows: None)
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
-        self._file.close()
+        """Let go of the database; the next use opens it again."""
+        self._engine.close()
 
-    def _facts(
-        self, rows: Rows, intent: PaymentIntent, account: str, window_minutes: int, now: datetime, *, mark: bool
-    ) -> Facts:
-        minutes = min(window_minutes, WINDOW_MINUTES_AT_MOST)
-        since = now - timedelta(minutes=minutes) if minutes > 0 else None
-        totals = rows.totals(intent, account, now)
-        found = rows.equals(account, intent.amount_isk, intent.idempotency_key, since) if totals.has_equals else ()
-        equals: dict[str, PaymentRecord] = {}
-        for stored in found:
-            record = stored.record
-            if stored.key in equals:
-                continue
-            if stale_reason(stored, now, self._is_gone):
-                record = self._without_stale(rows, stored, now).record if mark else now_unknown(record, now)
-            if record.state is ClaimState.UNKNOWN or (since is not None and record.claimed_at > since):
-                equals[stored.key] = record
-        # Those with an open outcome must not be crowded out by newer ones that a person could confirm away.
-        first = sorted(equals.values(), key=lambda one: (one.state is not ClaimState.CREATED, one.claimed_at))
-        shown = sorted(first[-EQUALS_AT_MOST:], key=lambda one: one.claimed_at, reverse=True)
-        return Facts(totals.reserved_today_isk, totals.claims_last_minute, tuple(shown), bool(totals.lookalike))
+    def _write(self, work: Callable[[Rows], T]) -> T:
+        """Run `work` in a transaction, unless the ledger forgot what this process wrote: an older copy, say."""
 
-    def _without_stale(self, rows: Rows, stored: StoredPayment, now: datetime) -> StoredPayment:
-        """The payment, marked *unknown* if nobody will finish its *sending*."""
-        reason = stale_reason(stored, now, self._is_gone)
-        if not reason:
-            return stored
-        after = stored.becomes(now_unknown(stored.record, now))
-        return rows.save(stored, after, Event.UNKNOWN, {"reason": reason}, now)
+        def guarded(rows: Rows) -> tuple[T, int]:
+            if rows.chain.head()[0] < self._newest_sequence:
+                raise LedgerUnavailable(FORGOTTEN)
+            return work(rows), rows.chain.head()[0]
+
+        result, self._newest_sequence = self._engine.write(guarded)
+        return result
+
+    def _page(
+        self, only: Only, newest_first: bool, after: Place | None
+    ) -> Callable[[Rows], tuple[list[StoredPayment], Place | None]]:
+        return lambda rows: rows.page(only, newest_first=newest_first, after=after)
+
+    def _outcome(
+        self,
+        key: str,
+        attempt: int,
+        step: Callable[[PaymentRecord], PaymentRecord],
+        event: Event,
+        detail: dict[str, str],
+        now: datetime,
+    ) -> PaymentRecord:
+        """Write an outcome down; said again, it changes nothing."""
+
+        def work(rows: Rows) -> PaymentRecord:
+            before = rows.require(key)
+            after = before.becomes(step(before.record))
+            target = after.record.state
+            if before.record.state is target and before.record.attempt == attempt:
+                return before.record
+            if problem := objection(before.record, target, attempt):
+                raise problem
+            return rows.save(before, after, event, detail, now).record
+
+        return self._write(work)
+
+    def _as_now(self, stored: StoredPayment | None, now: datetime) -> PaymentRecord | None:
+        """The record, *unknown* if nobody will finish it: written down if that is possible, and told in any case."""
+        if stored is None or not self._staleness.reason(stored, now):
+            return stored.record if stored else None
+        with suppress(LedgerUnavailable):
+            return self._write(lambda rows: self._staleness.mark(rows, rows.require(stored.key), now)).record
+        return now_unknown(stored.record, now)
+
+    def _mark_all_stale(self, now: datetime) -> None:
+        """Mark every *sending* that nobody will finish, if there is one and the ledger can be written."""
+        under_way = self._engine.read(lambda rows: rows.sending())
+        for stored in under_way:
+            self._as_now(stored, now)
 
     def _unknown_only(self, rows: Rows, key: str, target: ClaimState, now: datetime) -> StoredPayment:
-        stored = self._without_stale(rows, rows.require(key), now)
+        stored = self._staleness.mark(rows, rows.require(key), now)
         if stored.record.state is not ClaimState.UNKNOWN:
             raise IllegalTransition(f"Only an unknown outcome can be resolved to {target}.", stored.record)
         return stored
-
-    def _answered(
-        self, rows: Rows, before: StoredPayment, answer: ChannelPayment, event: Event, now: datetime, note: str = ""
-    ) -> StoredPayment:
-        """Write down what Blikk says, if it is news."""
-        record = with_answer(before.record, answer, now)
-        if record is before.record:
-            return before
-        if before.record.state is not ClaimState.CREATED:
-            rows.remember(rows.fingerprints.payee(record.creditor_name, before.account_fingerprint))
-        detail = {"payment_id": answer.payment_id, "status": answer.status.value}
-        if note:
-            detail["note"] = note
-        return rows.save(before, before.becomes(record), event, detail, now)
-
-    def _is_gone(self, token: str) -> bool:
-        return token != self._sender and is_gone(token)

@@ -1,29 +1,24 @@
-"""The rows of the SQLite ledger: reads and writes inside a transaction that somebody else opens and ends."""
+"""The rows of a ledger: reads and writes inside a transaction that an engine begins and ends.
+
+The SQL is what both SQLite and PostgreSQL take, with `?` for values.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
 
 from blikk_payments.channel.wire import FAILED, TERMINAL, Status
 from blikk_payments.errors import LedgerUnavailable, PaymentNotFound
-from blikk_payments.ledger.history import (
-    RECORD_DIGEST,
-    Event,
-    Link,
-    genesis,
-    next_link,
-)
+from blikk_payments.ledger.history import Event
+from blikk_payments.ledger.protocol import OTHER_BLIKK, Only
+from blikk_payments.ledger.sql.chain import Chain
 from blikk_payments.ledger.sql.columns import COLUMNS, NAMES, from_row, to_row
-from blikk_payments.ledger.sqlite.schema import DAMAGED, OTHER_BLIKK
+from blikk_payments.ledger.sql.connection import Connection, found_meta, meta, parsed
 from blikk_payments.ledger.stored import Fingerprints, Payee, StoredPayment, utc_text
-from blikk_payments.models import PaymentIntent
 
-Part = TypeVar("Part")
-
-EQUALS_AT_MOST = 5
+DUPLICATES_AT_MOST = 5
 """How many equal payments a decision is shown: one of them is enough to hold a payment up."""
 
 RATE_SECONDS = 60
@@ -34,67 +29,60 @@ PAGE_ROWS = 500
 
 _SELECT = f"SELECT {COLUMNS} FROM payments"  # noqa: S608 - constants only, here and below
 _INSERT = f"INSERT INTO payments ({COLUMNS}) VALUES ({', '.join('?' * len(NAMES))})"  # noqa: S608
-_ADD = (
-    "INSERT INTO tallies (period, claims, reserved_isk) VALUES (?, ?, ?) ON CONFLICT (period) DO UPDATE "
-    "SET claims = claims + excluded.claims, reserved_isk = reserved_isk + excluded.reserved_isk"
+_RESERVE = (
+    "INSERT INTO days (day, reserved_isk) VALUES (?, ?) "
+    "ON CONFLICT (day) DO UPDATE SET reserved_isk = days.reserved_isk + excluded.reserved_isk"
 )
-_LINK = "SELECT sequence, idempotency_key, at, event, detail, previous, hash FROM history"
-_APPEND = (
-    "INSERT INTO history (sequence, idempotency_key, at, event, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
+_EQUAL = "account_fingerprint = ? AND amount_isk = ? AND idempotency_key != ?"
+_NEWEST = f"ORDER BY claimed_at DESC LIMIT {DUPLICATES_AT_MOST}"
 
 
 def _listed(statuses: Iterable[Status]) -> str:
     return ", ".join(f"'{status.value}'" for status in sorted(statuses))
 
 
+_FAILED = f"(state = 'refused' OR status IN ({_listed(FAILED)}))"
 _ENDED = f"(state = 'refused' OR status IN ({_listed(TERMINAL)}))"
-_HOLDS = f"(state != 'refused' AND status NOT IN ({_listed(FAILED)}))"
 _PERSONAL = ("creditor_name", "purpose", "approval_url", "bank_text")
-
-_TOTALS = """
-    SELECT
-        EXISTS (
-            SELECT 1 FROM payments INDEXED BY payments_equal
-            WHERE holds = 1 AND account_fingerprint = :account AND amount_isk = :amount_isk AND idempotency_key != :key
-        ),
-        coalesce((SELECT reserved_isk FROM tallies WHERE period = :day), 0),
-        -- The rows of days lie between those of seconds, and their `claims` is 0.
-        (SELECT coalesce(sum(claims), 0) FROM tallies WHERE period > :second)
-        + (SELECT count(*) FROM payments WHERE claimed_at > :minute_ago AND claimed_at < :second_end AND state != 'refused'),
-        EXISTS (SELECT 1 FROM payees WHERE look = :look AND account_fingerprint != :account AND spelling != :spelling)
-        AND NOT EXISTS (SELECT 1 FROM payees WHERE look = :look AND account_fingerprint = :account)
-"""
+_ONLY = {
+    Only.ALL: "1 = 1",
+    Only.OPEN: f"(state IN ('claimed', 'sending') OR state = 'created' AND status NOT IN ({_listed(TERMINAL)}))",
+    Only.UNKNOWN: "state = 'unknown'",
+    Only.PAID: f"status IN ({_listed(TERMINAL - FAILED)})",
+    Only.FAILED: _FAILED,
+}
 
 
-class Totals(NamedTuple):
-    """All other payments, as far as a decision goes: see `Facts`. `has_equals`: an equal one of any age has not failed."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of payments ends: the time of the last one's claim, and its row number."""
 
-    has_equals: int
-    reserved_today_isk: int
-    claims_last_minute: int
-    lookalike: int
+    claimed_at: str
+    number: int
 
 
 class Rows:
-    """The tables of one open ledger."""
+    """The tables of one open ledger. `environment` is the Blikk it is used for (see `environment_key`), `""` any.
 
-    def __init__(self, connection: sqlite3.Connection, blikk: str = "") -> None:
+    Raises:
+        LedgerUnavailable: it is another Blikk's, or damaged.
+    """
+
+    def __init__(self, connection: Connection, environment: str = "") -> None:
         self.connection = connection
-        self.fingerprints = Fingerprints(_parsed(bytes.fromhex, self._meta("fingerprint_key")))
-        self._blikk = blikk
-        self._tied = not blikk or self._is_tied()
+        self.fingerprints = Fingerprints(parsed(bytes.fromhex, meta(connection, "fingerprint_key")))
+        self.chain = Chain(connection, self.fingerprints.key)
+        self._environment = environment
+        self._require_environment()
 
-    def tie(self) -> None:
+    def bind_environment(self) -> None:
         """Make the ledger this Blikk's: a payment in a sandbox must not answer for one in production, nor take its room.
 
         Raises:
             LedgerUnavailable: it is another one's.
         """
-        # Undone with its transaction, so only what is found is certain.
-        self._tied = self._tied or self._is_tied()
-        if not self._tied:
-            self.connection.execute("INSERT INTO meta (name, value) VALUES ('blikk', ?)", (self._blikk,))
+        if self._environment and not self._require_environment():
+            self.connection.execute("INSERT INTO meta (name, value) VALUES ('blikk', ?)", (self._environment,))
 
     def by_key(self, idempotency_key: str) -> StoredPayment | None:
         """The payment under this key."""
@@ -103,12 +91,6 @@ class Rows:
     def by_payment_id(self, payment_id: str) -> StoredPayment | None:
         """The payment with this id of Blikk's."""
         return self._one("WHERE payment_id = ? AND payment_id != ''", payment_id)
-
-    def owner(self, payment_id: str) -> str | None:
-        """The key of the payment that has this id of Blikk's."""
-        query = "SELECT idempotency_key FROM payments WHERE payment_id = ? AND payment_id != ''"
-        row = self.connection.execute(query, (payment_id,)).fetchone()
-        return None if row is None else str(row[0])
 
     def require(self, idempotency_key: str) -> StoredPayment:
         """The payment under this key.
@@ -123,44 +105,60 @@ class Rows:
 
     def sending(self) -> list[StoredPayment]:
         """The payments under way."""
-        return self._many("INDEXED BY payments_sending WHERE state = 'sending' ORDER BY claimed_at")
+        return self._many("WHERE state = 'sending' ORDER BY claimed_at")
 
-    def totals(self, intent: PaymentIntent, account: str, now: datetime) -> Totals:
-        """What a decision on this payment needs of all the others, in one statement: a claim waits for each."""
-        minute_ago = utc_text(now - timedelta(seconds=RATE_SECONDS))
-        second = minute_ago[:19]
-        payee = self.fingerprints.payee(intent.creditor_name, account)
-        values = {
-            "account": account,
-            "amount_isk": intent.amount_isk,
-            "key": intent.idempotency_key,
-            "day": utc_text(now)[:10],
-            "second": second,
-            "minute_ago": minute_ago,
-            # Its fraction follows after a dot, and a slash comes after the dot.
-            "second_end": f"{second}/",
-            "look": payee.look,
-            "spelling": payee.spelling,
-        }
-        return Totals(*self.connection.execute(_TOTALS, values).fetchone())
+    def sending_to(self, account: str) -> list[StoredPayment]:
+        """The payments to this account that are under way."""
+        return self._many("WHERE state = 'sending' AND account_fingerprint = ?", account)
+
+    def reserved_isk(self, now: datetime) -> int:
+        """What the open, paid and unknown payments of this day (UTC) add up to, in krónur."""
+        row = self.connection.execute("SELECT reserved_isk FROM days WHERE day = ?", (utc_text(now)[:10],)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def claims_last_minute(self, now: datetime) -> int:
+        """How many payments were let through within the last minute; one that is dated ahead is none of it."""
+        query = "SELECT count(*) FROM payments WHERE claimed_at > ? AND claimed_at <= ? AND state != 'refused'"
+        since = utc_text(now - timedelta(seconds=RATE_SECONDS))
+        return int(self.connection.execute(query, (since, utc_text(now))).fetchone()[0])
 
     def equals(self, account: str, amount_isk: int, key: str, since: datetime | None) -> list[StoredPayment]:
         """Equal payments under other keys that have not failed: all under way, the newest unknown and recent ones."""
-        equal = "account_fingerprint = ? AND amount_isk = ? AND idempotency_key != ?"
         values = (account, amount_isk, key)
-        newest = f"ORDER BY claimed_at DESC LIMIT {EQUALS_AT_MOST}"
-        found = self._many(f"INDEXED BY payments_sending WHERE state = 'sending' AND {equal}", *values)
-        found += self._many(f"INDEXED BY payments_unknown WHERE state = 'unknown' AND {equal} {newest}", *values)
+        found = self._many(f"WHERE state = 'sending' AND {_EQUAL}", *values)
+        found += self._many(f"WHERE state = 'unknown' AND {_EQUAL} {_NEWEST}", *values)
         if since is not None:
-            recent = f"INDEXED BY payments_equal WHERE holds = 1 AND {equal} AND claimed_at > ? {newest}"
+            recent = f"WHERE holds = 1 AND {_EQUAL} AND claimed_at > ? {_NEWEST}"
             found += self._many(recent, *values, utc_text(since))
         return found
 
+    def unsettled_to(self, account: str, amount_isk: int, key: str) -> list[StoredPayment]:
+        """Payments of other amounts to this account: the newest unknown ones, then those under way."""
+        other, values = (
+            "account_fingerprint = ? AND amount_isk != ? AND idempotency_key != ?",
+            (account, amount_isk, key),
+        )
+        found = self._many(f"WHERE state = 'unknown' AND {other} {_NEWEST}", *values)
+        return found + self._many(f"WHERE state = 'sending' AND {other} {_NEWEST}", *values)
+
+    def failed_equals(self, account: str, amount_isk: int, since: datetime) -> list[StoredPayment]:
+        """The newest equal payments that Blikk ended without payment since that time."""
+        equal = "holds = 0 AND state = 'created' AND account_fingerprint = ? AND amount_isk = ? AND updated_at > ?"
+        return self._many(f"WHERE {equal} {_NEWEST}", account, amount_isk, utc_text(since))
+
+    def is_lookalike(self, payee: Payee) -> bool:
+        """Whether the payee is new at this account, and one at another has a name that only looks the same."""
+        query = "SELECT account_fingerprint, spelling FROM payees WHERE look = ?"
+        known = self.connection.execute(query, (payee.skeleton_hash,)).fetchall()
+        return all(account != payee.account for account, _ in known) and any(
+            spelling != payee.spelling for _, spelling in known
+        )
+
     def remember(self, payee: Payee) -> None:
-        """Keep who was paid, for `Totals.lookalike`."""
+        """Keep who was paid, for `is_lookalike`."""
         self.connection.execute(
-            "INSERT OR IGNORE INTO payees (look, account_fingerprint, spelling) VALUES (?, ?, ?)",
-            (payee.look, payee.account, payee.spelling),
+            "INSERT INTO payees (look, account_fingerprint, spelling) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (payee.skeleton_hash, payee.account, payee.spelling),
         )
 
     def payees(self) -> set[Payee]:
@@ -168,17 +166,23 @@ class Rows:
         rows = self.connection.execute("SELECT look, account_fingerprint, spelling FROM payees").fetchall()
         return {Payee(*row) for row in rows}
 
-    def page(self, after: int) -> list[tuple[int, StoredPayment]]:
-        """The next payments after a row number, in the order in which their keys were first claimed."""
+    def page(
+        self, only: Only = Only.ALL, *, newest_first: bool = False, after: Place | None = None, limit: int = PAGE_ROWS
+    ) -> tuple[list[StoredPayment], Place | None]:
+        """The next payments after a place in the order of their claims, and where they end; None if that is the end."""
+        sign, order = ("<", "DESC") if newest_first else (">", "ASC")
+        where, values = _ONLY[only], []
+        if after is not None:
+            where += f" AND (claimed_at, number) {sign} (?, ?)"
+            values = [after.claimed_at, after.number]
+        # One more than is wanted, to know whether there is more.
         rows = self.connection.execute(
-            f"SELECT number, {COLUMNS} FROM payments WHERE number > ? ORDER BY number LIMIT {PAGE_ROWS}",  # noqa: S608
-            (after,),
+            f"SELECT claimed_at, number, {COLUMNS} FROM payments WHERE {where} "  # noqa: S608
+            f"ORDER BY claimed_at {order}, number {order} LIMIT ?",
+            (*values, limit + 1),
         ).fetchall()
-        return [(row[0], from_row(row[1:])) for row in rows]
-
-    def overwrite_deleted(self) -> None:
-        """From here on, overwrite with zeros what is deleted."""
-        self.connection.execute("PRAGMA secure_delete=ON").fetchall()
+        found = [from_row(tuple(row)[2:]) for row in rows[:limit]]
+        return found, Place(*tuple(rows[limit - 1])[:2]) if len(rows) > limit else None
 
     def prunable(self, before: datetime) -> list[StoredPayment]:
         """Some payments that ended before that time and still hold personal data."""
@@ -198,97 +202,51 @@ class Rows:
     ) -> StoredPayment:
         """Write a payment's next step and its history row."""
         self.write(before, after)
-        self.note(after, {event: detail}, now)
+        self.chain.append(after, {event: detail}, now)
         return after
 
     def write(self, before: StoredPayment | None, after: StoredPayment) -> None:
-        """Write the payment and its tallies: every change of a payment goes through here, and has to be noted."""
+        """Write the payment and its day's sum: every change of a payment goes through here, and into the history."""
         values = to_row(after)
         if before is None:
             self.connection.execute(_INSERT, values)
         else:
-            # Only what changed: an index is rewritten for every column that is named.
             pairs = zip(NAMES, values, to_row(before), strict=True)
             changed = {name: new for name, new, old in pairs if new != old}
             update = f"UPDATE payments SET {' = ?, '.join(changed)} = ? WHERE idempotency_key = ?"  # noqa: S608
             self.connection.execute(update, (*changed.values(), after.key))
-        old, new = before.tallies() if before else {}, after.tallies()
-        for period in {**old, **new}:
-            then, now = old.get(period, (0, 0)), new.get(period, (0, 0))
-            if then != now:
-                self.connection.execute(_ADD, (period, now[0] - then[0], now[1] - then[1]))
-
-    def note(self, stored: StoredPayment, events: Mapping[Event, Mapping[str, str]], now: datetime) -> None:
-        """Append to the history what happened to a payment, with its digest as it is now."""
-        every = {"attempt": str(stored.record.attempt), RECORD_DIGEST: stored.digest}
-        head, at = self.head(), utc_text(now)
-        for event, detail in events.items():
-            link = next_link(head, stored.key, at, event, {**detail, **every})
-            self.connection.execute(_APPEND, link)
-            head = link.sequence, link.hash
-        self.connection.execute("UPDATE meta SET value = ? WHERE name = 'head'", (f"{head[0]}:{head[1]}",))
-
-    def history(self, idempotency_key: str) -> list[Link]:
-        """The history of one payment, oldest first."""
-        rows = self.connection.execute(f"{_LINK} WHERE idempotency_key = ? ORDER BY sequence", (idempotency_key,))
-        return [Link(*row) for row in rows.fetchall()]
-
-    def links(self) -> Iterator[Link]:
-        """The whole history, oldest first."""
-        return (Link(*row) for row in self.connection.execute(f"{_LINK} ORDER BY sequence"))
-
-    def genesis(self) -> str:
-        """What the first history row follows from."""
-        return genesis(self.fingerprints.key)
-
-    def head(self) -> tuple[int, str]:
-        """Sequence and hash of the history row that was written last."""
-        sequence, _, last_hash = self._meta("head").partition(":")
-        return _parsed(int, sequence), last_hash
+        for stored, sign in ((before, -1), (after, 1)):
+            if stored is not None and stored.reserved_isk:
+                self.connection.execute(_RESERVE, (stored.day, sign * stored.reserved_isk))
 
     def everything(self) -> Iterator[StoredPayment]:
-        """Every payment, in the order in which the keys were first claimed."""
-        number = 0
-        while page := self.page(number):
-            yield from (stored for _, stored in page)
-            number = page[-1][0]
+        """Every payment, in the order of the claims."""
+        after: Place | None = None
+        while True:
+            page, after = self.page(after=after)
+            yield from page
+            if after is None:
+                return
 
-    def tallies(self) -> dict[str, tuple[int, int]]:
-        """The sums kept: payments let through in a second, krónur reserved on a day."""
-        rows = self.connection.execute("SELECT period, claims, reserved_isk FROM tallies").fetchall()
-        return {period: (claims, reserved) for period, claims, reserved in rows}
+    def days(self) -> dict[str, int]:
+        """The sums kept: krónur reserved on each day."""
+        return dict(self.connection.execute("SELECT day, reserved_isk FROM days").fetchall())
 
     def miscounted(self) -> list[str]:
         """Keys of payments whose `holds` is not what their state and status say."""
-        rows = self.connection.execute(f"SELECT idempotency_key FROM payments WHERE holds != {_HOLDS}")  # noqa: S608
-        return [key for (key,) in rows.fetchall()]
+        query = f"SELECT idempotency_key FROM payments WHERE (holds = 1) = {_FAILED}"  # noqa: S608
+        return [str(key) for (key,) in self.connection.execute(query).fetchall()]
 
     def _one(self, where: str, *values: object) -> StoredPayment | None:
         found = self._many(where, *values)
         return found[0] if found else None
 
     def _many(self, where: str, *values: object) -> list[StoredPayment]:
-        return [from_row(row) for row in self.connection.execute(f"{_SELECT} {where}", values).fetchall()]
+        return [from_row(tuple(row)) for row in self.connection.execute(f"{_SELECT} {where}", values).fetchall()]
 
-    def _is_tied(self) -> bool:
-        blikk = self._found("blikk")
-        if blikk not in (None, self._blikk):
+    def _require_environment(self) -> bool:
+        """Whether the ledger is bound to a Blikk; raises if that is another one than this."""
+        bound = found_meta(self.connection, "blikk")
+        if self._environment and bound not in (None, self._environment):
             raise LedgerUnavailable(OTHER_BLIKK)
-        return blikk is not None
-
-    def _meta(self, name: str) -> str:
-        value = self._found(name)
-        if value is None:
-            raise LedgerUnavailable(DAMAGED)
-        return value
-
-    def _found(self, name: str) -> str | None:
-        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-
-def _parsed(read: Callable[[str], Part], text: str) -> Part:
-    try:
-        return read(text)
-    except ValueError as error:
-        raise LedgerUnavailable(DAMAGED) from error
+        return bound is not None

@@ -1,4 +1,4 @@
-"""What does not add up in a SQLite ledger: the hash chain, the payments against it, and their sums."""
+"""What does not add up in a ledger: the hash chain, the payments against it, and their sums."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from blikk_payments.models import ClaimState
 def problems(rows: Rows) -> Iterator[str]:
     """One sentence for everything that does not add up, from one snapshot read once."""
     digests: dict[str, str] = {}
-    yield from broken_links(rows.links(), rows.genesis(), rows.head(), digests)
-    sums: dict[str, tuple[int, int]] = {}
+    yield from broken_links(rows.chain.entries(), rows.chain.genesis(), rows.chain.head(), digests)
+    sums: dict[str, int] = {}
     payees = rows.payees()
     for stored in rows.everything():
         last = digests.pop(stored.key, None)
@@ -24,14 +24,12 @@ def problems(rows: Rows) -> Iterator[str]:
         name = stored.record.creditor_name if stored.record.state is ClaimState.CREATED else ""
         if name and rows.fingerprints.payee(name, stored.account_fingerprint) not in payees:
             yield f"The payee of payment {stored.key} is not remembered as it was."
-        for period, (claims, reserved) in stored.tallies().items():
-            before = sums.get(period, (0, 0))
-            sums[period] = (before[0] + claims, before[1] + reserved)
+        sums[stored.day] = sums.get(stored.day, 0) + stored.reserved_isk
     for key in digests:
         yield f"Payment {key} is in the history, but its record is gone."
     for key in rows.miscounted():
         yield f"Payment {key} is not counted as its state says."
-    kept = rows.tallies()
-    for period in sorted({**kept, **sums}):
-        if kept.get(period, (0, 0)) != sums.get(period, (0, 0)):
-            yield f"The sums kept for {period} differ from the payments."
+    kept = rows.days()
+    for day in sorted({**kept, **sums}):
+        if kept.get(day, 0) != sums.get(day, 0):
+            yield f"The sum kept for {day} differs from the payments."

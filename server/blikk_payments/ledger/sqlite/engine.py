@@ -1,207 +1,194 @@
-"""One open SQLite file, shared by threads: a transaction at a time, and every error in words."""
+"""One SQLite file, shared by threads and processes: a transaction at a time, and every error in words."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from blikk_payments.errors import BUSY, LedgerUnavailable, WouldWait
+from blikk_payments.errors import BUSY, LedgerUnavailable
+from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.sql.rows import Rows
-from blikk_payments.ledger.sqlite.paths import file_identity, secure_file
-from blikk_payments.ledger.sqlite.schema import connect, explain, is_busy
+from blikk_payments.ledger.sqlite.paths import Identity, file_identity, log_path, secure_file
+from blikk_payments.ledger.sqlite.schema import connect, connect_to_look, explain, is_busy, is_read_only
 
 T = TypeVar("T")
 
-_WRITE, _READ = "BEGIN IMMEDIATE", "BEGIN"
+BUSY_TIMEOUT_SECONDS = 5.0
+"""How long a transaction waits for another thread's or process's."""
+
+FOLD_AFTER_SECONDS = 2.0
+"""How long a change may lie in the write-ahead log alone before it is folded into the file."""
+
+Timer = Callable[[float, Callable[[], None]], Callable[[], None]]
+"""Calls something after so many seconds, unless what it returned is called before."""
 
 
-class Locked(AbstractContextManager[Rows]):
-    """The open file while this thread alone has it. What takes it and lets it go is `SqliteFile`'s."""
-
-    # A generator would do. But a create makes two transactions, and this is three times as fast.
-
-    def __init__(self, take: Callable[[], Rows], let_go: Callable[[BaseException | None], None]) -> None:
-        self._take = take
-        self._let_go = let_go
-
-    def __enter__(self) -> Rows:
-        return self._take()
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        self._let_go(error)
+def run_later(seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+    """A `Timer` that is a sleeping thread."""
+    timer = threading.Timer(seconds, call)
+    # A disk that hangs must not keep the process from ending.
+    timer.daemon = True
+    timer.start()
+    return timer.cancel
 
 
-class SqliteFile:
-    """Opens the file on first use. After an error of the disk or the file it is opened, and checked, anew."""
+class SqliteEngine(Engine):
+    """Opens the file on first use. After an error of the disk or the file it is opened anew.
 
-    def __init__(self, path: Path, busy_timeout_seconds: float, blikk: str = "") -> None:
+    A file that lost its name or its log would take claims where no other process looks; and a new one in its place has
+    forgotten what was paid. So both are compared, before each transaction's work and after its commit, with what was opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        environment: str = "",
+        busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
+        timer: Timer = run_later,
+    ) -> None:
         self._path = path
+        self._log_path = log_path(path)
+        self._environment = environment
         self._busy_timeout_seconds = busy_timeout_seconds
-        self._blikk = blikk
+        self._timer = timer
         self._lock = threading.RLock()
-        self._shared: sqlite3.Connection | None = None
-        self._begun = False
-        self._at_once = False
-        self._waits_seconds = busy_timeout_seconds
-        self._rows: Rows | None = None
-        self._identity: tuple[int, int] | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._file: Identity | None = None
+        self._log: Identity | None = None
+        self._cancel_fold: Callable[[], None] | None = None
 
-    def writing(self) -> AbstractContextManager[Rows]:
-        """One transaction that takes the write lock at once and is durable at its end; an error undoes it.
+    def write(self, work: Callable[[Rows], T]) -> T:
+        """See `Engine.write`: takes SQLite's write lock first."""
+        with self._alone():
+            connection = self._open()
+            result = self._transaction(connection, "BEGIN IMMEDIATE", lambda: work(Rows(connection, self._environment)))
+            self._require_unmoved()
+            self._fold_later()
+            return result
 
-        Raises:
-            LedgerUnavailable: it could not be opened, locked, read or written.
-        """
-        return self._transaction(_WRITE)
-
-    def reading(self) -> AbstractContextManager[Rows]:
-        """One snapshot.
-
-        Raises:
-            LedgerUnavailable: it could not be opened or read.
-        """
-        return self._transaction(_READ)
-
-    @contextmanager
-    def together(self) -> Generator[None]:
-        """One durable commit, at the end, of all that this thread writes meanwhile; an error in a `writing` undoes it alone.
-
-        Raises:
-            LedgerUnavailable: nothing that was written meanwhile is kept.
-        """
-        with self._locked() as rows:
-            self._shared, self._begun = rows.connection, False
+    def read(self, work: Callable[[Rows], T]) -> T:
+        """See `Engine.read`."""
+        with self._alone():
             try:
-                yield
-                if self._begun:
-                    self._still_shared()
-                    rows.connection.execute("COMMIT")
-            finally:
-                self._shared = None
-                if self._rows is rows and rows.connection.in_transaction:
-                    rows.connection.execute("ROLLBACK")
+                connection = self._open()
+            except sqlite3.OperationalError as error:
+                # With a log beside it the file alone would not be the whole truth.
+                if not is_read_only(error) or file_identity(self._log_path) is not None:
+                    raise
+                self._drop()
+                with closing(connect_to_look(self._path)) as looking:
+                    return self._transaction(looking, "BEGIN", lambda: work(Rows(looking, self._environment)))
+            return self._transaction(connection, "BEGIN", lambda: work(Rows(connection, self._environment)))
 
-    def at_once(self, call: Callable[[], T], /) -> T:
-        """Make a call whose transactions wait for nothing.
+    def check(self) -> list[str]:
+        """See `Engine.check`: SQLite's own look at every page and index."""
+        with self._alone():
+            found = self._open().execute("PRAGMA integrity_check(20)").fetchall()
+        return [f"The ledger's file is damaged: {text}" for (text,) in found if text != "ok"]
+
+    def forget(self) -> None:
+        """See `Engine.forget`: fold the log, with what it holds of the past, into the file, and empty it."""
+        with self._alone():
+            self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def copy_to(self, target: sqlite3.Connection) -> None:
+        """Copy one snapshot of the ledger into an empty database.
 
         Raises:
-            WouldWait: another thread or process is at the file, or it is not open. Nothing was done.
+            LedgerUnavailable: it could not be read or written.
         """
-        if not self._lock.acquire(blocking=False):
-            raise WouldWait(BUSY)
-        try:
-            if self._rows is None:
-                raise WouldWait(BUSY)
-            self._at_once = True
-            return call()
-        finally:
-            self._at_once = False
-            self._lock.release()
-
-    def empty_log(self) -> None:
-        """Fold the write-ahead log, with what it holds of the past, into the file; left for later if it is in use."""
-        with self._locked() as rows:
-            rows.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with self._alone():
+            self._open().backup(target)
 
     def close(self) -> None:
-        """Let go of the file; the next use opens it again."""
+        """See `Engine.close`: the log is folded in first."""
         with self._lock:
+            if self._cancel_fold is not None:
+                self._cancel_fold()
+                self._cancel_fold = None
+            with suppress(LedgerUnavailable, sqlite3.Error):
+                if self._connection is not None:
+                    self._require_unmoved()
+                    self._fold_now(self._connection)
             self._drop()
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Generator[Rows]:
-        with self._locked() as rows:
-            if self._shared is not None:
-                self._still_shared()
-                if self._begun or begin == _WRITE:
-                    with self._part(rows.connection):
-                        yield rows
-                    return
-            rows.connection.execute(begin)
-            try:
-                yield rows
-                rows.connection.execute("COMMIT")
-            finally:
-                if rows.connection.in_transaction:
-                    rows.connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _part(self, connection: sqlite3.Connection) -> Generator[None]:
-        """One of the transactions that are committed together."""
-        if not self._begun:
-            connection.execute(_WRITE)
-            self._begun = True
-        connection.execute("SAVEPOINT part")
+    def _transaction(self, connection: sqlite3.Connection, begin: str, work: Callable[[], T]) -> T:
+        connection.execute(begin)
         try:
-            yield
-        except BaseException:
-            # An error of the disk may have ended the whole of it: then there is nothing to go back to.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK TO part")
-            raise
+            # Within the transaction: whoever replaces the file from now on does so under everybody's eyes.
+            self._require_unmoved()
+            result = work()
+            connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
-                connection.execute("RELEASE part")
+                connection.execute("ROLLBACK")
+        return result
 
-    def _still_shared(self) -> None:
-        """Raise if some of what was written together is lost: nothing that follows it may be kept, or told."""
-        connection = self._rows and self._rows.connection
-        if connection is None or connection is not self._shared or (self._begun and not connection.in_transaction):
-            raise LedgerUnavailable("The ledger failed while it was written to, and kept nothing of it. Try again.")
-
-    def _locked(self) -> Locked:
-        return Locked(self._take, self._let_go)
-
-    def _take(self) -> Rows:
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """Nobody else in this process is at the file. An error of SQLite's is told in words, and the file opened anew."""
         if not self._lock.acquire(timeout=self._busy_timeout_seconds):
             raise LedgerUnavailable(BUSY)
         try:
-            return self._open()
-        except BaseException as error:
-            self._let_go(error)
-            raise
-
-    def _let_go(self, error: BaseException | None) -> None:
-        """Let others have the file. An error of SQLite's is told in words, and after it the file is opened anew."""
-        try:
-            if isinstance(error, sqlite3.Error):
-                if not is_busy(error):
-                    self._drop()
-                elif self._at_once:
-                    raise WouldWait(BUSY) from error
-                raise explain(error) from error
-            if isinstance(error, (UnicodeEncodeError, OverflowError)):
-                raise LedgerUnavailable("The ledger cannot hold this text or number.") from error
+            yield
+        except sqlite3.Error as error:
+            if not is_busy(error):
+                self._drop()
+            raise explain(error) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise LedgerUnavailable("The ledger cannot hold this text or number.") from error
         finally:
             self._lock.release()
 
-    def _open(self) -> Rows:
-        # Writing on to a file that lost its name would claim keys where no other process looks; and a new one in
-        # its place would have forgotten what was paid.
-        if self._identity is not None and file_identity(self._path) != self._identity:
-            raise LedgerUnavailable("The ledger was moved or replaced while in use. Put it back, or restart.")
-        if self._rows is None:
-            identity = secure_file(self._path)
+    def _open(self) -> sqlite3.Connection:
+        self._require_unmoved()
+        if self._connection is None:
+            file = secure_file(self._path)
             connection = connect(self._path, self._busy_timeout_seconds)
             try:
-                self._rows = Rows(connection, self._blikk)
+                Rows(connection, self._environment)
             except BaseException:
                 connection.close()
                 raise
-            self._identity = identity
-        self._wait_at_most(self._rows.connection, 0.0 if self._at_once else self._busy_timeout_seconds)
-        return self._rows
+            self._connection = connection
+            self._file, self._log = file, file_identity(self._log_path)
+            # A process that died may have left its last payments in the log.
+            self._fold_later()
+        return self._connection
 
-    def _wait_at_most(self, connection: sqlite3.Connection, seconds: float) -> None:
-        if seconds != self._waits_seconds:
-            connection.execute(f"PRAGMA busy_timeout={seconds * 1_000:.0f}").fetchall()
-            self._waits_seconds = seconds
+    def _require_unmoved(self) -> None:
+        if self._file is not None and file_identity(self._path) != self._file:
+            raise LedgerUnavailable("The ledger was moved or replaced while in use. Put it back, or restart.")
+        if self._connection is not None and file_identity(self._log_path) != self._log:
+            raise LedgerUnavailable(
+                "The ledger's -wal file was moved or replaced while in use. Put it back, or restart."
+            )
+
+    def _fold_later(self) -> None:
+        """Fold the log in soon. A change starts the time once: a steady stream of them does not put it off."""
+        if self._cancel_fold is None:
+            self._cancel_fold = self._timer(FOLD_AFTER_SECONDS, self._fold)
+
+    def _fold(self) -> None:
+        """What the timer calls. Nobody waits for it: what fails now is tried again, or told by the next transaction."""
+        with suppress(LedgerUnavailable), self._alone():
+            self._cancel_fold = None
+            if self._connection is not None:
+                self._require_unmoved()
+                if not self._fold_now(self._connection):
+                    self._fold_later()
+
+    def _fold_now(self, connection: sqlite3.Connection) -> bool:
+        """Copy what the log holds into the file, without waiting for anybody; whether that was all of it."""
+        _, in_log, folded = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return in_log == folded
 
     def _drop(self) -> None:
-        rows, self._rows = self._rows, None
-        if rows is not None:
-            rows.connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

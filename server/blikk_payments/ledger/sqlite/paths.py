@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 from blikk_payments.channel.links import is_loopback
 from blikk_payments.errors import LedgerUnavailable
 
+Identity = tuple[int, int]
+"""Device and inode of a file."""
+
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
 _WRITABLE_BY_OTHERS, _ANYTHING_FOR_OTHERS = 0o022, 0o077
@@ -40,7 +43,7 @@ def _normalised(base_url: str) -> str:
     return f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
-def secure_file(path: Path) -> tuple[int, int]:
+def secure_file(path: Path) -> Identity:
     """Create or check the ledger's file (0600) and folder (0700); the file's device and inode.
 
     An existing file is never opened here: closing a second descriptor would drop SQLite's POSIX locks on it.
@@ -59,7 +62,12 @@ def secure_file(path: Path) -> tuple[int, int]:
         ) from error
 
 
-def file_identity(path: Path) -> tuple[int, int] | None:
+def log_path(path: Path) -> Path:
+    """Where SQLite keeps the write-ahead log of a file."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def file_identity(path: Path) -> Identity | None:
     """Device and inode of the file now under this path; None if there is none."""
     try:
         found = os.lstat(path)
@@ -87,11 +95,11 @@ def _secure_folder(folder: Path) -> None:
         raise LedgerUnavailable(
             "The ledger's folder belongs to another user, who could swap the ledger. Use one of your own, or run chown."
         )
-    _check_the_way(folder.absolute())
+    _check_parent_folders(folder.absolute())
 
 
-def _check_the_way(folder: Path) -> None:
-    """Whoever could turn the way to the ledger elsewhere could make it forget what was paid."""
+def _check_parent_folders(folder: Path) -> None:
+    """Reject paths that another user can redirect: a swapped ledger allows paying twice."""
     for level in (folder, *folder.parents):
         if level.is_symlink() and level.lstat().st_uid not in _trusted():
             raise LedgerUnavailable(
@@ -128,7 +136,7 @@ def _create(path: Path) -> None:
         os.close(folder)
 
 
-def _check_file(path: Path) -> tuple[int, int]:
+def _check_file(path: Path) -> Identity:
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode):
         raise LedgerUnavailable("The ledger is a symbolic link. Name the file itself.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.history import genesis
+from blikk_payments.ledger.protocol import DAMAGED
 from blikk_payments.ledger.stored import Fingerprints
 
 APPLICATION_ID = 0x424C4B4B
@@ -18,21 +19,13 @@ APPLICATION_ID = 0x424C4B4B
 
 _WAL_RETRY_SECONDS = 0.01
 
-LOG_PAGES = 4_000
-"""Pages of 4 KiB in the write-ahead log before it is folded into the file: 250 creates, not 60, for two more syncs."""
-
-SETTINGS = ("synchronous=FULL", "foreign_keys=ON", "cell_size_check=ON", f"wal_autocheckpoint={LOG_PAGES}")
-"""What every connection is told, after the write-ahead log is on."""
-
-DAMAGED = (
-    "The ledger is damaged. Keep a copy of it, restore the newest backup, and compare that with Blikk's "
-    "merchant portal before anything is paid again."
+LOST_LOG = (
+    "The ledger's file has no payments in it: its -wal file, which held them, is missing. Put the two back together, "
+    "or restore the newest backup. Only if this ledger was never used, remove the file."
 )
 
-OTHER_BLIKK = (
-    "The ledger holds payments of another Blikk: of another base URL. Name another file in BLIKK_LEDGER, or set "
-    "BLIKK_BASE_URL to the one it is of."
-)
+SETTINGS = ("synchronous=FULL", "foreign_keys=ON", "cell_size_check=ON", "secure_delete=ON")
+"""What every connection is told. `secure_delete` overwrites with zeros what is deleted: names that were pruned, say."""
 
 _VERSION_1 = (
     """
@@ -143,12 +136,29 @@ def _remember_payees(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_version_1, _remember_payees)
+def _keep_sums_of_days(connection: sqlite3.Connection) -> None:
+    """Version 3: a claim has a token of its own; sums are kept of days only, and a minute's claims are counted."""
+    for statement in (
+        "CREATE TABLE days (day TEXT PRIMARY KEY, reserved_isk INTEGER NOT NULL) WITHOUT ROWID",
+        "INSERT INTO days (day, reserved_isk) SELECT period, reserved_isk FROM tallies WHERE length(period) = 10",
+        "DROP TABLE tallies",
+        "ALTER TABLE payments DROP COLUMN day",
+        "ALTER TABLE payments ADD COLUMN claim_token TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX history_by_event ON history (event) WHERE event = 'stray_answer'",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _create_version_1,
+    _remember_payees,
+    _keep_sums_of_days,
+)
 """What makes version n+1 of version n, in order. A released one is never edited."""
 
 
 def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
-    """Open an existing file as a ledger, checked and at the newest version.
+    """Open an existing file as a ledger at the newest version.
 
     Raises:
         LedgerUnavailable: it is no ledger of ours, from a newer version, damaged, or cannot be written.
@@ -163,13 +173,13 @@ def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
     )
     try:
         _require_ours(connection)
-        _enter_wal(connection, busy_timeout_seconds)
+        _require_log(connection)
         for setting in SETTINGS:
             connection.execute(f"PRAGMA {setting}")
+        # The tables are there before the write-ahead log is: so a file that has no tables and is not empty has lost
+        # its log, and with it what was paid.
         _migrate(connection)
-        # A lost page may have held a key that was paid: better no payment than a second one.
-        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise LedgerUnavailable(DAMAGED)
+        _enter_wal(connection, busy_timeout_seconds)
     except BaseException:
         connection.close()
         raise
@@ -177,17 +187,36 @@ def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
 
 
 def _require_ours(connection: sqlite3.Connection) -> None:
-    """Look before anything is changed. An empty file is one that nobody has filled yet."""
+    """Look before anything is changed."""
     # One statement, one snapshot: another process may be filling it right now.
     application, version, tables = connection.execute(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master) "
         "FROM pragma_application_id, pragma_user_version"
     ).fetchone()
-    empty = application == 0 and version == 0 and tables == 0
-    if application != APPLICATION_ID and not empty:
+    if application != APPLICATION_ID and (application, version, tables) != (0, 0, 0):
         raise LedgerUnavailable("The ledger's file is another program's database. Name another file.")
     if version > len(MIGRATIONS):
         raise LedgerUnavailable("The ledger was written by a newer blikk-mcp. Update this one.")
+
+
+def _require_log(connection: sqlite3.Connection) -> None:
+    """Refuse a file that has pages and no tables. One of no pages at all is one that nobody has filled yet."""
+    pages, tables = connection.execute(
+        "SELECT page_count, (SELECT count(*) FROM sqlite_master) FROM pragma_page_count"
+    ).fetchone()
+    if pages > 0 and tables == 0:
+        raise LedgerUnavailable(LOST_LOG)
+
+
+def connect_to_look(path: Path) -> sqlite3.Connection:
+    """Open a ledger for reading where not even its log can be made: nobody writes to it, so it stands still.
+
+    Raises:
+        sqlite3.Error: for `explain` to put into words.
+    """
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None, check_same_thread=False
+    )
 
 
 def _enter_wal(connection: sqlite3.Connection, busy_timeout_seconds: float) -> None:
@@ -241,6 +270,11 @@ _WORDS = {
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether somebody else holds the lock, and nothing is wrong with the file."""
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def is_read_only(error: sqlite3.Error) -> bool:
+    """Whether the file, or its log beside it, could not be opened for writing."""
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
 
 
 def explain(error: sqlite3.Error) -> LedgerUnavailable:

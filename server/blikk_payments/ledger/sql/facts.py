@@ -1,0 +1,36 @@
+"""What a claim is decided on, read from the rows of a ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from blikk_payments.ledger.sql.rows import DUPLICATES_AT_MOST, Rows
+from blikk_payments.ledger.sql.staleness import Staleness
+from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
+
+WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
+"""A longer duplicate window is taken as this one."""
+
+
+def facts_of(rows: Rows, intent: PaymentIntent, window_minutes: int, now: datetime, staleness: Staleness) -> Facts:
+    """The facts of this moment; nothing is written."""
+    account = rows.fingerprints.account(intent)
+    minutes = min(window_minutes, WINDOW_MINUTES_AT_MOST)
+    since = now - timedelta(minutes=minutes) if minutes > 0 else None
+    equals: dict[str, PaymentRecord] = {}
+    for stored in rows.equals(account, intent.amount_isk, intent.idempotency_key, since):
+        record = staleness.seen_as(stored, now)
+        if record.state is ClaimState.UNKNOWN or (since is not None and record.claimed_at > since):
+            equals[stored.key] = record
+    # Those with an open outcome must not be crowded out by newer ones that a person could confirm away.
+    first = sorted(equals.values(), key=lambda one: (one.state is not ClaimState.CREATED, one.claimed_at))
+    shown = sorted(first[-DUPLICATES_AT_MOST:], key=lambda one: one.claimed_at, reverse=True)
+    others = rows.unsettled_to(account, intent.amount_isk, intent.idempotency_key)
+    unknown = [record for stored in others if (record := staleness.seen_as(stored, now)).state is ClaimState.UNKNOWN]
+    return Facts(
+        reserved_today_isk=rows.reserved_isk(now),
+        claims_last_minute=rows.claims_last_minute(now),
+        equals=tuple(shown),
+        unknown_to_account=tuple(unknown[:DUPLICATES_AT_MOST]),
+        lookalike=rows.is_lookalike(rows.fingerprints.payee(intent.creditor_name, account)),
+    )

@@ -1,0 +1,129 @@
+"""Ledger calls off the event loop: to their end, and with a bound on waiting. All in real time, with threads."""
+
+from __future__ import annotations
+
+import threading
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from blikk_payments.errors import LedgerUnavailable, PolicyDenied
+from blikk_payments.ledger.pool import LedgerPool
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
+
+
+class Held:
+    """A call that ends when it is let go."""
+
+    def __init__(self) -> None:
+        self.entered, self.leave = threading.Event(), threading.Event()
+        self.thread = 0
+
+    def __call__(self) -> str:
+        self.thread = threading.get_ident()
+        self.entered.set()
+        self.leave.wait()
+        return "done"
+
+    async def has_begun(self) -> None:
+        """Return once the call is being made. The event loop turns meanwhile, or this would never end."""
+        while not self.entered.is_set():
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_the_event_loop_turns_while_a_call_waits() -> None:
+    """House style: the loop never waits for a disk or a lock."""
+    held, pool = Held(), LedgerPool()
+    told: list[str] = []
+
+    async def call() -> None:
+        told.append(await pool(held))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        await held.has_begun()
+        assert told == []
+        held.leave.set()
+    assert told == ["done"]
+    assert held.thread != threading.get_ident()
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+async def test_no_more_calls_run_at_a_time_than_there_are_turns(turns: int) -> None:
+    """One file takes one call at a time; a database as many as it has connections."""
+    pool, helds = LedgerPool(turns), [Held() for _ in range(3)]
+
+    async with anyio.create_task_group() as tasks:
+        for held in helds:
+            tasks.start_soon(pool, held)
+        for held in helds[:turns]:
+            await held.has_begun()
+        await anyio.wait_all_tasks_blocked()
+        assert [held.entered.is_set() for held in helds] == [True] * turns + [False] * (3 - turns)
+        for held in helds:
+            held.leave.set()
+    assert all(held.entered.is_set() for held in helds)
+
+
+async def test_what_a_call_raises_reaches_its_caller_and_ends_nothing() -> None:
+    """Ours: a refusal is an answer."""
+    pool = LedgerPool()
+
+    def deny() -> None:
+        raise PolicyDenied("no room")
+
+    with pytest.raises(PolicyDenied, match="no room"):
+        await pool(deny)
+    assert await pool(lambda: 1) == 1
+
+
+async def test_a_cancelled_caller_still_waits_for_its_call() -> None:
+    """Ours: a transaction cannot be cancelled, and what it did must not be lost."""
+    held, pool = Held(), LedgerPool()
+    told: list[str] = []
+
+    async def call() -> None:
+        told.append(await pool(held))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        await held.has_begun()
+        tasks.cancel_scope.cancel()
+        held.leave.set()
+    assert told == ["done"]
+
+
+async def test_a_call_behind_one_that_hangs_is_given_up_and_never_made() -> None:
+    """House style: every wait has a bound; a payment that was given up must not be claimed later."""
+    held, pool = Held(), LedgerPool(patience_seconds=0.001)
+    made: list[int] = []
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pool, held)
+        await held.has_begun()
+        with pytest.raises(LedgerUnavailable, match="busy with another task"):
+            await pool(lambda: made.append(1))
+        held.leave.set()
+    await pool(lambda: None)
+    assert made == []
+
+
+async def test_a_call_that_has_begun_is_waited_for_beyond_anybody_s_patience() -> None:
+    """Ours: what was begun may be written; "busy, nothing was sent" would be a guess."""
+    held, pool = Held(), LedgerPool(patience_seconds=0.001)
+    told: list[str] = []
+
+    async def call() -> None:
+        told.append(await pool(held))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        await held.has_begun()
+        until = anyio.current_time() + 0.01
+        while anyio.current_time() < until:
+            await anyio.lowlevel.checkpoint()
+        assert told == []
+        held.leave.set()
+    assert told == ["done"]
