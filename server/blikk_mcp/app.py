@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.abc
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
@@ -33,11 +34,13 @@ Context = ServerRequestContext[Any, Any]
 class App:
     """The server's handlers, and the desk behind them, opened by the first request that needs it."""
 
-    def __init__(self, settings: Settings | SettingsError, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self, settings: Settings | SettingsError, redact: Callable[[str], str], tasks: anyio.abc.TaskGroup
+    ) -> None:
         self._settings = settings
         self._redact = redact
-        self._wanted = anyio.Event()
-        self._opened = anyio.Event()
+        self._tasks = tasks
+        self._opening = anyio.Lock()
         self._closing = anyio.Event()
         self._desk: Desk | None = None
 
@@ -60,36 +63,28 @@ class App:
         _make_no_spans()
         return server
 
-    async def keep_desk(self) -> None:
-        """Open the desk when it is wanted and close it at the end, both in this one task."""
-        await self._wanted.wait()
+    async def _at_desk(self) -> Desk:
+        async with self._opening:
+            desk = self._desk or await self._tasks.start(self._keep_desk)
+            self._desk = desk
+            return desk
+
+    async def _keep_desk(self, *, task_status: anyio.abc.TaskStatus[Desk]) -> None:
+        """Open the desk, and close it at the end: both in this one task, which is no caller's."""
         from blikk_mcp.desk.desk import Desk
 
         if not isinstance(self._settings, Settings):
-            self._desk = Desk(self._settings, None, self._redact)
-            self._opened.set()
+            task_status.started(Desk(self._settings, None, self._redact))
             return
         from blikk_mcp.payments import running_service
 
         async with running_service(self._settings, self._redact) as service:
-            self._desk = Desk(self._settings, service, self._redact)
-            self._opened.set()
+            task_status.started(Desk(self._settings, service, self._redact))
             await self._closing.wait()
 
     def close(self) -> None:
         """Let the desk go, after its requests under way."""
         self._closing.set()
-
-    @property
-    def was_wanted(self) -> bool:
-        """Whether there is a desk to close."""
-        return self._wanted.is_set()
-
-    async def _at_desk(self) -> Desk:
-        self._wanted.set()
-        await self._opened.wait()
-        assert self._desk is not None
-        return self._desk
 
     async def _list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return (await self._at_desk()).listed
@@ -129,12 +124,9 @@ def _make_no_spans() -> None:
 @asynccontextmanager
 async def running_app(settings: Settings | SettingsError, redact: Callable[[str], str]) -> AsyncGenerator[Server[Any]]:
     """A server ready to be run on a transport; what it opened on the way is closed at the end."""
-    app = App(settings, redact)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(app.keep_desk)
+        app = App(settings, redact, tasks)
         try:
             yield app.server()
         finally:
             app.close()
-            if not app.was_wanted:
-                tasks.cancel_scope.cancel()

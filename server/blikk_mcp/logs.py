@@ -79,6 +79,18 @@ def start_logging(level: str, form: str, redact: Callable[[str], str], stream: T
     logging.raiseExceptions = False
 
 
+def dropped_line(form: str) -> Callable[[int], str]:
+    """How the log says that so many of its lines were dropped because nobody read them."""
+    formatter = SafeFormatter(form, str)
+
+    def line(count: int) -> str:
+        record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, "log_lines_dropped", None, None)
+        record.fields = {"count": count}
+        return formatter.format(record) + "\n"
+
+    return line
+
+
 def _exception(error: BaseException | None) -> dict[str, Any]:
     if error is None:
         return {}

@@ -87,8 +87,11 @@ class Process:
 
     async def send_line(self, line: str | bytes) -> None:
         """One raw line to stdin."""
-        data = line.encode() if isinstance(line, str) else line
-        await self._stdin.send(data + b"\n")
+        await self.send_raw((line.encode() if isinstance(line, str) else line) + b"\n")
+
+    async def send_raw(self, data: bytes) -> None:
+        """Bytes to stdin, whole lines or not."""
+        await self._stdin.send(data)
 
     async def send(self, method: str, params: Mapping[str, Any] | None = None, *, notify: bool = False) -> int:
         """One message; the id of the request."""
@@ -162,12 +165,16 @@ class Process:
             self.stderr += chunk.decode(errors="replace")
 
 
+def inherited() -> dict[str, str]:
+    """What a program needs of our own environment to start."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+
+
 @asynccontextmanager
 async def spawned(environ: Mapping[str, str], *arguments: str, folder: Path | None = None) -> AsyncGenerator[Process]:
     """The real process, with nothing of our own environment but what a program needs to start."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
     process = await anyio.open_process(
-        [sys.executable, "-m", "blikk_mcp.cli", *arguments], env={**kept, **environ}, cwd=folder
+        [sys.executable, "-m", "blikk_mcp.cli", *arguments], env={**inherited(), **environ}, cwd=folder
     )
     try:
         yield Process(process)

@@ -12,11 +12,13 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from blikk_mcp.logs import log_event, start_logging
+from blikk_mcp.logs import dropped_line, log_event, start_logging
 from blikk_mcp.redaction.process import guard_process, redactor_of
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings, log_settings, read_settings
 from blikk_mcp.settings.values import SettingsError
+from blikk_mcp.stderr import queue_stderr
+from blikk_mcp.transports.wire import claim_standard_streams, exit_on_signals
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until the client hangs up."""
     # Hardly anything that is made while the modules load is garbage: looking for some is a tenth of the start.
     gc.disable()
+    exit_on_signals()
+    stderr = queue_stderr()
+    wire = claim_standard_streams()
+    wire.start()
     from blikk_mcp.app import running_app
     from blikk_mcp.transports.stdio import serve_stdio
 
     async def serve() -> int:
         async with _settings(os.environ, arguments) as (settings, secrets, control_url):
             redactor = redactor_of(*secrets)
+            stderr.say_dropped = dropped_line(log_settings(os.environ)[1])
             _guard(settings, redactor)
             if control_url:
                 log_event(logger, logging.INFO, "sandbox", control_url=control_url)
@@ -55,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
                 # What is loaded by now lives as long as the process: without it the collector's last round is short.
                 gc.freeze()
                 gc.enable()
-                return await serve_stdio(server, redactor.text)
+                return await serve_stdio(server, redactor.text, wire)
 
     return anyio.run(serve)
 

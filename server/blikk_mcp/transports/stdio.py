@@ -1,21 +1,17 @@
 """MCP over stdin and stdout: one redacted line a message, both eras, and a clean end on EOF and signals.
 
-The SDK's own transport is not used: it redacts nothing, reads lines of any length, and its reading thread keeps the
-process alive after a signal.
+The SDK's own transport is not used: it redacts nothing, reads lines of any length, answers no line that it cannot take,
+and its reading thread keeps the process alive after a signal.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
+import logging
 import os
-import queue
-import select
-import signal
-import stat
-import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -24,29 +20,31 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 
-MAX_LINE_BYTES = 4 * 1024 * 1024
-"""A longer line is dropped: no message of ours or a client's comes near it."""
+from blikk_mcp.logs import log_event
+from blikk_mcp.transports.messages import Refused, read_message
+from blikk_mcp.transports.wire import EXIT_CODES, Line, Wire
 
-LINES_AHEAD = 64
-"""Lines read but not yet taken by the server; beyond that the client's pipe fills up."""
+MAX_ANSWERS_WAITING = 64
+"""Answers made and not taken over by the wire; beyond that nothing more is read from the client."""
 
-FRAMES_BEFORE_THE_FIRST_REQUEST = 8
-EXIT_SECONDS = 1.5
-READ_BYTES = 64 * 1024
+LAST_ANSWERS_SECONDS = 0.5
+"""How long after EOF what was asked before may still be answered: `printf … | blikk-mcp`."""
 
-EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
+EXIT_SECONDS = 1.0
 
 Item = SessionMessage | Exception
-Incoming = MemoryObjectReceiveStream[Item]
-Outgoing = MemoryObjectSendStream[SessionMessage]
+Received = MemoryObjectReceiveStream[Item]
+Sender = MemoryObjectSendStream[SessionMessage]
+
+logger = logging.getLogger(__name__)
 
 
-async def serve_stdio(server: Server[Any], redact: Callable[[str], str]) -> int:
+async def serve_stdio(server: Server[Any], redact: Callable[[str], str], wire: Wire) -> int:
     """Serve until EOF or a signal, and return the exit code: 0 after EOF, 128 + n after signal n."""
-    wire_in, wire_out = _claim_standard_streams()
     code = 0
-    read, received = anyio.create_memory_object_stream[Item](0)
+    to_server, received = anyio.create_memory_object_stream[Item](0)
     outgoing, to_write = anyio.create_memory_object_stream[SessionMessage](0)
+    reader = _Reader(_Changes(wire), wire, to_server, outgoing.clone())
 
     async def stop_on_signal() -> None:
         nonlocal code
@@ -62,13 +60,14 @@ async def serve_stdio(server: Server[Any], redact: Callable[[str], str]) -> int:
         exit_soon(0)
 
     async def write() -> None:
-        await _write(wire_out, to_write, redact)
+        await _write(reader, wire, to_write, redact)
         # All is served and written, or nobody reads us any more: either way this is the end.
         tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(stop_on_signal)
-        tasks.start_soon(_read, wire_in, read)
+        tasks.start_soon(reader.run)
+        tasks.start_soon(reader.stop_after_eof)
         tasks.start_soon(serve)
         tasks.start_soon(write)
     return code
@@ -81,176 +80,130 @@ def exit_soon(code: int) -> None:
     timer.start()
 
 
-async def _serve_after_probes(server: Server[Any], received: Incoming, outgoing: Outgoing) -> None:
+class _Changes:
+    """What the wire's threads report, for tasks of the event loop to wait on."""
+
+    def __init__(self, wire: Wire) -> None:
+        loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def report() -> None:
+            with suppress(RuntimeError):  # the loop has ended before stdin did
+                loop.call_soon_threadsafe(self._changed.set)
+
+        wire.on_change = report
+
+    async def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Return when this is so; it is looked at again whenever the wire reports something."""
+        while not is_so():
+            self._changed.clear()
+            if not is_so():
+                await self._changed.wait()
+
+
+class _Reader:
+    """Takes lines from the wire as fast as the client reads the answers, and answers what is no message."""
+
+    def __init__(
+        self, changes: _Changes, wire: Wire, to_server: MemoryObjectSendStream[Item], outgoing: Sender
+    ) -> None:
+        self.changes = changes
+        self._wire = wire
+        self._to_server = to_server
+        self._outgoing = outgoing
+        self._unanswered: set[types.RequestId] = set()
+        self._scope = anyio.CancelScope()
+
+    def answered(self, message: types.JSONRPCMessage) -> None:
+        """Take note of what goes out."""
+        if isinstance(message, types.JSONRPCResponse | types.JSONRPCError) and message.id is not None:
+            self._unanswered.discard(message.id)
+
+    async def run(self) -> None:
+        """Read until EOF, or until there is nobody to hand a message to."""
+        async with self._to_server, self._outgoing:
+            with suppress(anyio.BrokenResourceError), self._scope:
+                while not self._wire.is_over:
+                    await self.changes.wait_until(self._can_go_on)
+                    if self._wire.has_line:
+                        await self._hand_over(self._wire.take())
+                await self.changes.wait_until(lambda: not self._unanswered)
+
+    async def stop_after_eof(self) -> None:
+        """Bound what is left to do when the client has hung up: the end of the input cancels what is under way."""
+        await self.changes.wait_until(lambda: self._wire.has_ended)
+        self._scope.deadline = anyio.current_time() + LAST_ANSWERS_SECONDS
+
+    def _can_go_on(self) -> bool:
+        if not self._wire.has_line:
+            return self._wire.is_over
+        return self._wire.has_room and self._outgoing.statistics().tasks_waiting_send < MAX_ANSWERS_WAITING
+
+    async def _hand_over(self, line: Line) -> None:
+        message = read_message(line)
+        if not isinstance(message, Refused):
+            if isinstance(message.message, types.JSONRPCRequest):
+                self._unanswered.add(message.message.id)
+            await self._to_server.send(message)
+            return
+        log_event(logger, logging.WARNING, "line_refused", reason=message.reason)
+        if message.answer is not None:
+            await self._outgoing.send(message.answer)
+
+
+async def _serve_after_probes(server: Server[Any], received: Received, outgoing: Sender) -> None:
     """Answer leading `server/discover` probes on throw-away connections, and let the next request choose the era.
 
     Some clients probe and then fall back to `initialize` on the same stream; the SDK lets the probe choose the modern
     era and refuses that.
     """
-    lead: list[Item] = []
-    async with outgoing, received:
-        async for item in received:
-            if not isinstance(item, SessionMessage) or not isinstance(item.message, types.JSONRPCRequest):
-                lead = [*lead, item][-FRAMES_BEFORE_THE_FIRST_REQUEST:]
-            elif item.message.method == "server/discover":
-                await outgoing.send(await _answer_probe(server, item))
-            else:
-                await _serve_era(server, [*lead, item], received, outgoing)
-                return
+    to_era, of_era = anyio.create_memory_object_stream[Item](0)
+
+    async def relay() -> None:
+        leading = True
+        async with to_era:
+            async for item in received:
+                request = item.message if isinstance(item, SessionMessage) else None
+                if isinstance(request, types.JSONRPCRequest):
+                    if leading and request.method == "server/discover":
+                        await outgoing.send(await answer_alone(server, item))
+                        continue
+                    leading = False
+                await to_era.send(item)
+
+    async with outgoing, received, anyio.create_task_group() as tasks:
+        tasks.start_soon(relay)
+        await server.run(of_era, outgoing.clone(), server.create_initialization_options())
+        tasks.cancel_scope.cancel()
 
 
-async def _answer_probe(server: Server[Any], probe: SessionMessage) -> SessionMessage:
+async def answer_alone(server: Server[Any], request: Item) -> SessionMessage:
+    """The server's answer to a request on a connection of its own, on which nothing else was said."""
     ask, asked = anyio.create_memory_object_stream[Item](1)
     answer, answered = anyio.create_memory_object_stream[SessionMessage](1)
     reply: SessionMessage | None = None
     async with anyio.create_task_group() as tasks, ask, answered:
         tasks.start_soon(server.run, asked, answer, server.create_initialization_options())
-        await ask.send(probe)
+        await ask.send(request)
         reply = await answered.receive()
         tasks.cancel_scope.cancel()
     assert reply is not None
     return reply
 
 
-async def _serve_era(server: Server[Any], lead: list[Item], received: Incoming, outgoing: Outgoing) -> None:
-    replay, replayed = anyio.create_memory_object_stream[Item](0)
-
-    async def relay() -> None:
-        async with replay:
-            for item in lead:
-                await replay.send(item)
-            async for item in received:
-                await replay.send(item)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(relay)
-        await server.run(replayed, outgoing, server.create_initialization_options())
-        tasks.cancel_scope.cancel()
-
-
-async def _read(fd: int, read: MemoryObjectSendStream[Item]) -> None:
-    async with read:
-        async for line in _lines(fd):
-            try:
-                item: Item = SessionMessage(types.jsonrpc_message_adapter.validate_json(line, by_name=False))
-            except ValueError:
-                # The line itself is left out: whatever it is, it is not ours to repeat.
-                item = ValueError("a line on stdin is no JSON-RPC message")
-            try:
-                await read.send(item)
-            except anyio.BrokenResourceError:
-                return
-
-
-async def _lines(fd: int) -> AsyncIterator[bytes]:
-    """The lines of a file descriptor, read in a thread that never keeps the process alive."""
-    loop = asyncio.get_running_loop()
-    send, receive = anyio.create_memory_object_stream[bytes](math.inf)
-    ahead = threading.BoundedSemaphore(LINES_AHEAD)
-
-    def pump() -> None:
-        try:
-            for line in _split(fd):
-                ahead.acquire()
-                loop.call_soon_threadsafe(send.send_nowait, line)
-            loop.call_soon_threadsafe(send.close)
-        except RuntimeError:
-            pass  # the loop has ended before stdin did
-
-    threading.Thread(target=pump, name="stdin", daemon=True).start()
-    async with receive:
-        async for line in receive:
-            ahead.release()
-            yield line
-
-
-def _split(fd: int) -> Any:
-    """Complete lines of bounded length; what is longer is skipped to its end."""
-    held, skipping = bytearray(), False
-    while chunk := _read_some(fd):
-        *ended, rest = chunk.split(b"\n")
-        for part in ended:
-            line = bytes(held) + part
-            held.clear()
-            if not skipping and line.strip() and len(line) <= MAX_LINE_BYTES:
-                yield line
-            skipping = False
-        held += rest
-        if len(held) > MAX_LINE_BYTES:
-            held.clear()
-            skipping = True
-    if held.strip() and not skipping:
-        yield bytes(held)
-
-
-def _read_some(fd: int) -> bytes:
-    try:
-        return os.read(fd, READ_BYTES)
-    except OSError:
-        return b""
-
-
-async def _write(fd: int, to_write: MemoryObjectReceiveStream[SessionMessage], redact: Callable[[str], str]) -> None:
-    loop = asyncio.get_running_loop()
-    lines: queue.SimpleQueue[tuple[bytes, asyncio.Future[bool]]] = queue.SimpleQueue()
-
-    def pump() -> None:
-        while True:
-            line, done = lines.get()
-            written = _write_all(fd, line)
-            try:
-                loop.call_soon_threadsafe(_settle, done, written)
-            except RuntimeError:
-                return
-
-    threading.Thread(target=pump, name="stdout", daemon=True).start()
-    is_pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
+async def _write(
+    reader: _Reader, wire: Wire, to_write: MemoryObjectReceiveStream[SessionMessage], redact: Callable[[str], str]
+) -> None:
+    changes = reader.changes
     async with to_write:
         async for message in to_write:
-            line = redact(message.message.model_dump_json(by_alias=True, exclude_unset=True)).encode() + b"\n"
-            if is_pipe and _takes_at_once(fd, line):
-                written = _write_all(fd, line)
-            else:
-                done: asyncio.Future[bool] = loop.create_future()
-                lines.put((line, done))
-                written = await done
-            if not written:
+            wire.send(line_of(message, redact))
+            reader.answered(message.message)
+            await changes.wait_until(lambda: wire.has_room or wire.is_broken)
+            if wire.is_broken:
                 return
+    await changes.wait_until(lambda: wire.is_sent or wire.is_broken)
 
 
-def _takes_at_once(fd: int, line: bytes) -> bool:
-    """Whether a pipe has room for the whole line now, so that no thread is needed to wait for it (POSIX: PIPE_BUF)."""
-    if len(line) > select.PIPE_BUF:
-        return False
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return poll.poll(0) == [(fd, select.POLLOUT)]
-
-
-def _settle(done: asyncio.Future[bool], written: bool) -> None:
-    if not done.done():
-        done.set_result(written)
-
-
-def _write_all(fd: int, line: bytes) -> bool:
-    view = memoryview(line)
-    try:
-        while view:
-            view = view[os.write(fd, view) :]
-    except OSError:
-        return False
-    return True
-
-
-def _claim_standard_streams() -> tuple[int, int]:
-    """Take stdin and stdout for the protocol alone: whatever else reads or prints from now on misses the wire."""
-    wire_in, wire_out = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:
-        os.dup2(nothing, 1)
-    os.close(nothing)
-    sys.stdout = sys.stderr
-    return wire_in, wire_out
+def line_of(message: SessionMessage, redact: Callable[[str], str]) -> bytes:
+    """A message as it goes out."""
+    return redact(message.message.model_dump_json(by_alias=True, exclude_unset=True)).encode() + b"\n"

@@ -1,0 +1,169 @@
+"""A client that does not read: neither its stderr nor its answers stop the process, fill its memory or hold its end up."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import anyio
+import pytest
+
+from blikk_mcp.stderr import MAX_UNWRITTEN_CHARACTERS, QueuedStderr
+from blikk_mcp.transports.wire import MAX_HELD_BYTES, MAX_LINE_BYTES, MAX_UNSENT_BYTES
+from blikk_sandbox.running import RunningSandbox
+from tests.server.running import LIMIT_SECONDS, Process, environment, inherited, spawned
+
+pytestmark = pytest.mark.anyio
+
+CALLS_THAT_FILL_A_PIPE = 600
+"""A log line has some 200 bytes, a pipe 65,536."""
+
+PINGS_A_WRITE = 500
+PATIENCE_SECONDS = 2.0
+MOST_TAKEN = 2 * (MAX_HELD_BYTES + MAX_LINE_BYTES + MAX_UNSENT_BYTES)
+MOST_MEMORY = 200_000_000
+
+
+@pytest.fixture
+def environ(sandbox: RunningSandbox, tmp_path: Path) -> dict[str, str]:
+    return environment(sandbox, tmp_path)
+
+
+async def end_unread(server: Process) -> int:
+    """The exit code of a process whose stdout and stderr stay unread."""
+    with anyio.fail_after(LIMIT_SECONDS):
+        return await server.process.wait()
+
+
+@pytest.mark.parametrize("end", ["EOF", "SIGTERM", "SIGINT"])
+async def test_a_client_that_never_reads_stderr_is_served_and_ends_it(environ: dict[str, str], end: str) -> None:
+    """Seen in clients: stderr is a pipe that nobody reads. MCP: a client may ignore it."""
+    async with spawned(environ) as server:
+        await server.initialize()
+        for _ in range(CALLS_THAT_FILL_A_PIPE):
+            assert (await server.call("create_payment", {}))["error_code"] == "invalid_arguments"
+        if end == "EOF":
+            await server.close_stdin()
+            assert await end_unread(server) == 0
+        else:
+            number = signal.Signals[end]
+            server.process.send_signal(number)
+            assert await end_unread(server) == 128 + number
+
+
+def write_until_it_blocks(stdin: int) -> int:
+    """Pings by the thousand, until the process takes no more of them; how many bytes it took."""
+    os.set_blocking(stdin, False)
+    taken, number = 0, 0
+    while taken < 4 * MOST_TAKEN and select.select([], [stdin], [], PATIENCE_SECONDS)[1]:
+        number += 1
+        taken += os.write(stdin, b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n' % number)
+    return taken
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("end", ["EOF", "SIGTERM"])
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_unread_answers_stop_the_reading_and_not_the_end(environ: dict[str, str], kind: str, end: str) -> None:
+    """Seen: 66 MB of memory became 1,151 MB. Whoever reads no answers is not read either.
+
+    Node.js and asyncio give a child sockets for pipes.
+    """
+    ours, theirs = socket.socketpair()
+    read, write = (ours.fileno(), theirs.fileno()) if kind == "socket" else os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "blikk_mcp.cli"],
+        env={**inherited(), **environ},
+        stdin=read,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        ours.close() if kind == "socket" else os.close(read)
+        assert write_until_it_blocks(write) < MOST_TAKEN
+        assert resident_bytes(process.pid) < MOST_MEMORY
+        if end == "SIGTERM":
+            process.send_signal(signal.SIGTERM)
+        else:
+            theirs.close() if kind == "socket" else os.close(write)
+        assert process.wait(LIMIT_SECONDS) == (143 if end == "SIGTERM" else 0)
+    finally:
+        process.kill()
+        process.communicate()
+        ours.close()
+        theirs.close()
+
+
+async def test_a_client_that_reads_late_gets_every_answer_once(environ: dict[str, str]) -> None:
+    """What is held back is neither lost nor answered twice."""
+    requests = 40_000
+    ids = Counter[int]()
+
+    async with spawned(environ) as server:
+        await server.initialize()
+
+        async def write() -> None:
+            for number in range(1000, 1000 + requests, PINGS_A_WRITE):
+                lines = [f'{{"jsonrpc":"2.0","id":{number + at},"method":"ping"}}\n' for at in range(PINGS_A_WRITE)]
+                await server.send_raw("".join(lines).encode())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write)
+            await anyio.wait_all_tasks_blocked()
+            for _ in range(requests):
+                ids[(await server.receive())["id"]] += 1
+    assert ids == Counter(range(1000, 1000 + requests))
+
+
+async def test_a_slow_reader_gets_its_answers_after_the_writer_has_gone(environ: dict[str, str]) -> None:
+    """`printf … | blikk-mcp | less`: stdin is at its end while answers are still to be read."""
+    async with spawned(environ) as server:
+        await server.initialize()
+        numbers = [await server.send("ping") for _ in range(200)]
+        await server.close_stdin()
+        assert await server.end() == 0
+    assert [json.loads(line)["id"] for line in server.rest.splitlines()] == numbers
+
+
+def accounted_for(text: str, line: str) -> int:
+    """The lines that came, and those that are said to have been dropped."""
+    others = [other for other in text.splitlines(keepends=True) if other != line]
+    return text.count(line) + sum(int(other.partition(" ")[0]) for other in others if other.endswith("read it\n"))
+
+
+def test_stderr_drops_what_nobody_reads_and_says_how_much() -> None:
+    """The queue is bounded; a line is written whole or not at all, and the count of the dropped ones follows."""
+    read, write = os.pipe()
+    stderr = QueuedStderr(write)
+    line = "x" * 1023 + "\n"
+    lines = 2 * (MAX_UNWRITTEN_CHARACTERS + 65_536) // len(line)
+    for _ in range(lines):
+        stderr.write(line)
+    text = ""
+    while not text.endswith("nobody read it\n") or accounted_for(text, line) < lines:
+        text += os.read(read, 65_536).decode()
+    assert accounted_for(text, line) == lines
+    assert text.count(line) < lines
+    os.close(write)
+    os.close(read)
+
+
+def test_stderr_that_is_closed_is_no_error() -> None:
+    """A client may close the pipe."""
+    read, write = os.pipe()
+    os.close(read)
+    stderr = QueuedStderr(write)
+    for _ in range(3):
+        stderr.write("a line\n")
+        stderr.finish()
+    os.close(write)
