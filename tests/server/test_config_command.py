@@ -1,49 +1,316 @@
-"""`blikk-mcp config`: a snippet for a client that holds no key, and is the README's."""
+"""`blikk-mcp config`: a snippet in the client's own format, with every setting that is set and no key."""
 
 from __future__ import annotations
 
 import json
+import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from blikk_mcp.commands.config import CLIENTS
-from tests.server.test_commands import blikk_mcp
+from blikk_mcp.cli import main
+from blikk_mcp.commands.clients import CLIENTS
+from blikk_mcp.commands.config_files import load_json
+from blikk_mcp.settings.table import NAMES
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
 KEY = "config-canary-key-0123456789"
+SET = {
+    "BLIKK_API_KEY": KEY,
+    "BLIKK_BASE_URL": "https://stage.blikk.tech/paymentchannel",
+    "BLIKK_READ_ONLY": "true",
+    "BLIKK_ALLOWED_CREDITORS": "0159-26-007654, 551073-0339",
+}
+"""What the shell says: the stage, read only."""
 
 
-@pytest.mark.parametrize("client", sorted(CLIENTS))
-def test_a_snippet_holds_no_key(client: str) -> None:
-    """Ours: a configuration file is no place for a secret."""
-    ended = blikk_mcp("config", client, environ={"BLIKK_API_KEY": KEY})
-    assert ended.returncode == 0
-    assert KEY not in ended.stdout + ended.stderr
-    assert "BLIKK_API_KEY" in ended.stdout
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, no settings but the above, and nobody at the terminal."""
+    for name in os.environ:
+        if name.startswith(("BLIKK_", "CODEX_")):
+            monkeypatch.delenv(name)
+    for name, value in {**SET, "HOME": str(tmp_path), "APPDATA": str(tmp_path / "AppData")}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path
 
 
-@pytest.mark.parametrize("client", ["claude-code", "claude-desktop", "cursor", "vscode"])
-def test_the_readmes_snippet_is_the_commands(client: str) -> None:
-    """Ours: two texts on one thing must not drift apart."""
-    ours = json.loads(CLIENTS[client]()[1])
-    blocks: list[Any] = [json.loads(block.partition("```")[0]) for block in README.split("```json\n")[1:]]
-    placeholder = ours.get("mcpServers", {}).get("blikk", {}).get("env", {})
-    if "BLIKK_API_KEY_FILE" in placeholder:
-        placeholder["BLIKK_API_KEY_FILE"] = "/home/you/.blikk-key"
-    assert ours in blocks
+def config(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
+    """What the command prints: stdout and stderr."""
+    assert main(["config", *arguments]) == code
+    printed = capsys.readouterr()
+    assert KEY not in printed.out + printed.err
+    return printed.out, printed.err
 
 
-def test_the_readmes_codex_table_is_the_commands() -> None:
-    """Ours: the same for TOML."""
-    (block,) = README.split("```toml\n")[1:]
-    assert tomllib.loads(block.partition("```")[0]) == tomllib.loads(CLIENTS["codex"]()[1])
+def parsed(client: str, text: str) -> dict[str, Any]:
+    """The text, read by a parser of that client's format."""
+    match CLIENTS[client].format:
+        case "toml":
+            return tomllib.loads(text)
+        case "yaml":
+            return yaml.safe_load(text)
+        case "json":
+            return json.loads(text)
 
 
-def test_an_unknown_client_is_told_which_there_are() -> None:
-    """Ours: argparse's usage error names the choices."""
-    ended = blikk_mcp("config", "notepad")
-    assert ended.returncode == 2
-    assert "claude-code" in ended.stderr
+def entry_of(client: str, whole: dict[str, Any]) -> dict[str, Any]:
+    """Our server's entry in a client's file."""
+    if client == "continue":
+        (entry,) = whole["mcpServers"]
+        return entry
+    for place in CLIENTS[client].place:
+        whole = whole[place]
+    return whole["blikk"]
+
+
+def environment_of(client: str, entry: dict[str, Any]) -> dict[str, str]:
+    """The variables that the entry gives the server."""
+    return entry.get("env") or entry.get("envs") or entry.get("environment") or {}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_gets_all_that_is_set_and_no_key(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seen: the stage and read-only in the shell, production and `create_payment` in the server."""
+    text, told = config(capsys, client)
+    entry = entry_of(client, parsed(client, text))
+    environment = environment_of(client, entry)
+    if client == "codex":
+        assert set(entry["env_vars"]) == set(NAMES)
+        return
+    for name in ("BLIKK_BASE_URL", "BLIKK_READ_ONLY", "BLIKK_ALLOWED_CREDITORS"):
+        assert environment[name] == SET[name]
+    by_reference = environment.get("BLIKK_API_KEY", "") or entry.get("env_keys") == ["BLIKK_API_KEY"]
+    assert bool(by_reference) != ("BLIKK_API_KEY_FILE" in environment)
+    if "BLIKK_API_KEY_FILE" in environment:
+        assert Path(environment["BLIKK_API_KEY_FILE"]).is_absolute()
+        assert environment["BLIKK_API_KEY_FILE"] in told
+
+
+@pytest.mark.parametrize(
+    ("client", "reference"),
+    [
+        ("claude-code", "${BLIKK_API_KEY}"),
+        ("cursor", "${env:BLIKK_API_KEY}"),
+        ("vscode", "${input:blikk-key}"),
+        ("gemini", "$BLIKK_API_KEY"),
+        ("opencode", "{env:BLIKK_API_KEY}"),
+        ("windsurf", "${env:BLIKK_API_KEY}"),
+        ("continue", "${{ secrets.BLIKK_API_KEY }}"),
+    ],
+)
+def test_a_key_is_referred_to_as_the_client_does_it(
+    client: str, reference: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each client's own documentation; VS Code is told what to ask for."""
+    whole = parsed(client, config(capsys, client)[0])
+    assert environment_of(client, entry_of(client, whole))["BLIKK_API_KEY"] == reference
+    if client == "vscode":
+        assert (whole["inputs"][0]["id"], whole["inputs"][0]["password"]) == ("blikk-key", True)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_command_is_an_absolute_path_that_starts(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Clients with a window have no PATH, and `~/.local/bin` is often on none."""
+    entry = entry_of(client, parsed(client, config(capsys, client)[0]))
+    command = entry.get("cmd") or entry["command"]
+    path = Path(command if isinstance(command, str) else command[0])
+    assert path.is_absolute()
+    assert os.access(path, os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("client", "field", "value"),
+    [
+        ("codex", "startup_timeout_sec", 20),
+        ("codex", "tool_timeout_sec", 60),
+        ("gemini", "timeout", 60_000),
+        ("goose", "timeout", 60),
+        ("opencode", "timeout", 20_000),
+        ("continue", "connectionTimeout", 20_000),
+        ("cline", "timeout", 60),
+    ],
+)
+def test_time_outs_outlast_the_longest_wait(
+    client: str, field: str, value: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`await_payment` takes 45 s at most; some clients give up after 5 or 10."""
+    assert entry_of(client, parsed(client, config(capsys, client)[0]))[field] == value
+
+
+def test_a_longer_wait_has_a_longer_time_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator who raises the cap raises the client's time-out with it."""
+    monkeypatch.setenv("BLIKK_MAX_WAIT_SECONDS", "100")
+    assert entry_of("codex", parsed("codex", config(capsys, "codex")[0]))["tool_timeout_sec"] == 115
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_sandbox_needs_no_key(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """To try a client: the limits stay, the key and the address go."""
+    whole = parsed(client, config(capsys, client, "--sandbox")[0])
+    entry = entry_of(client, whole)
+    assert "--sandbox" in [*entry.get("args", []), *entry["command"]] if client == "opencode" else entry["args"]
+    named = set(environment_of(client, entry)) | set(entry.get("env_vars", ())) | set(entry.get("env_keys", ()))
+    assert named.isdisjoint({"BLIKK_API_KEY", "BLIKK_API_KEY_FILE", "BLIKK_BASE_URL", "BLIKK_LEDGER"})
+    assert "BLIKK_READ_ONLY" in named
+    assert "inputs" not in whole
+
+
+@pytest.mark.parametrize("client", [name for name in CLIENTS if name != "codex"])
+def test_a_key_file_is_used_where_there_is_one(
+    client: str, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file's path is no secret, and needs nothing filled in."""
+    monkeypatch.delenv("BLIKK_API_KEY")
+    monkeypatch.setenv("BLIKK_API_KEY_FILE", "~/keys/blikk")
+    entry = entry_of(client, parsed(client, config(capsys, client)[0]))
+    environment = environment_of(client, entry)
+    assert environment["BLIKK_API_KEY_FILE"] == str(home / "keys" / "blikk")
+    assert "BLIKK_API_KEY" not in environment
+    assert not entry.get("env_keys")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"BLIKK_LANGUAGE": KEY},
+        {"BLIKK_LEDGER": "postgresql://me:secret-of-mine@db/x"},
+        {"BLIKK_SCA_HOSTS": "${HOSTS}"},
+        {"BLIKK_LEDGER": f"/var/{KEY}"},
+        {"BLIKK_MAX_AMOUNT_ISK": "1.000"},
+    ],
+    ids=["a key in the wrong place", "a password", "a placeholder", "a path of the key", "no number"],
+)
+@pytest.mark.parametrize("client", ["cursor", "goose", "zed"])
+def test_what_is_wrong_or_secret_is_left_out_and_named(
+    client: str, wrong: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration file is no place for a secret, nor for what the server would refuse."""
+    ((name, value),) = wrong.items()
+    monkeypatch.setenv(name, value)
+    text, told = config(capsys, client)
+    assert name not in text
+    assert f"{name} is left out" in told
+    assert value not in text + told
+
+
+def test_an_unknown_client_is_told_which_there_are_and_of_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list is the answer, and `other` is for the rest."""
+    with pytest.raises(SystemExit) as ended:
+        main(["config", "notepad"])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert [name for name in CLIENTS if name not in told] == []
+    assert "notepad" not in told
+
+
+WRITTEN = [name for name in CLIENTS if name != "other"]
+EXISTING = {
+    "json": '{\n  // mine, and it stays\n  "theme": "dark", /* so does this */\n'
+    '  "PLACE": {\n    "other": {"command": "x"},\n  },\n}\n',
+    "toml": '# mine\nmodel = "o"\n\n[mcp_servers.other]\ncommand = "x"\n\n[mcp_servers.blikk]\ncommand = "old"\n\n'
+    '[mcp_servers.blikk.env]\nA = "b"\n\n[tui]\ntheme = "dark"\n',
+    "yaml": "# mine\nGOOSE_MODEL: x\nextensions:\n    other:\n        cmd: x  # stays\nlast: 1\n",
+}
+
+
+def read_loosely(client: str, text: str) -> dict[str, Any]:
+    """The client's file, comments and all."""
+    return load_json(text) if CLIENTS[client].format == "json" else parsed(client, text)
+
+
+@pytest.mark.parametrize("client", WRITTEN)
+def test_write_makes_a_private_file_that_says_what_the_snippet_says(
+    client: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a file yet: the snippet is the file, and nobody else reads it."""
+    snippet = config(capsys, client)[0]
+    path = CLIENTS[client].paths("linux", os.environ)[0]
+    assert not path.exists()
+    _, told = config(capsys, client, "--write")
+    assert parsed(client, path.read_text()) == parsed(client, snippet)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert str(path) in told
+    assert "nothing to change" in config(capsys, client, "--write")[1]
+
+
+@pytest.mark.parametrize("client", [name for name in WRITTEN if name != "continue"])
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_write_keeps_what_the_file_holds(client: str, mode: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Comments, other servers, other settings and the file's mode stay; what it was is beside it."""
+    kind = CLIENTS[client]
+    path = kind.paths("linux", os.environ)[0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = EXISTING[kind.format].replace("PLACE", kind.place[0] if kind.place else "")
+    path.write_text(before)
+    path.chmod(mode)
+    _, told = config(capsys, client, "--write")
+    after = path.read_text()
+    (place,) = kind.place
+    old, new = read_loosely(client, before), read_loosely(client, after)
+    assert new[place].pop("blikk") == entry_of(client, parsed(client, config(capsys, client)[0]))
+    new.pop("inputs", None)
+    old[place].pop("blikk", None)
+    assert new == old
+    assert "mine" in after
+    assert "+" in told
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.with_name(path.name + ".before-blikk").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("client", "content"),
+    [
+        ("cursor", "{not json"),
+        ("cursor", "[]"),
+        ("cursor", '{"mcpServers": []}'),
+        ("cursor", '{"mcpServers": "x"}'),
+        ("zed", "\u0000"),
+        ("vscode", '{"inputs": 5}'),
+        ("codex", "[mcp_servers\n"),
+        ("codex", 'mcp_servers = {other = {command = "x"}}\n'),
+        ("goose", "extensions: {other: {cmd: x}}\n"),
+        ("goose", "\tx: 1\nextensions:\n"),
+    ],
+)
+def test_what_is_not_understood_is_left_alone(client: str, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A broken file of somebody's editor is worse than a snippet to paste: it is printed instead."""
+    path = CLIENTS[client].paths("linux", os.environ)[0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    text, told = config(capsys, client, "--write", code=1)
+    assert path.read_text() == content
+    assert "left alone" in told
+    assert entry_of(client, parsed(client, text))
+
+
+def test_write_asks_at_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody is there: the change is shown, and theirs to refuse."""
+    path = CLIENTS["cursor"].paths("linux", os.environ)[0]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin.readline", lambda: "n\n", raising=False)
+    told = config(capsys, "cursor", "--write", code=1)[1]
+    assert "Write this?" in told
+    assert not path.exists()
+    monkeypatch.setattr("sys.stdin.readline", lambda: "y\n", raising=False)
+    config(capsys, "cursor", "--write")
+    assert path.exists()
+
+
+def test_a_link_to_the_file_stays_a_link(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dotfiles often are links into a repository."""
+    path = CLIENTS["cursor"].paths("linux", os.environ)[0]
+    path.parent.mkdir(parents=True)
+    (home / "dotfiles").mkdir()
+    (home / "dotfiles" / "mcp.json").write_text("{}")
+    path.symlink_to(home / "dotfiles" / "mcp.json")
+    config(capsys, "cursor", "--write")
+    assert path.is_symlink()
+    assert "blikk" in (home / "dotfiles" / "mcp.json").read_text()

@@ -1,72 +1,142 @@
-"""`blikk-mcp config CLIENT`: the set-up snippet for a client, with no key in it."""
+"""`blikk-mcp config CLIENT`: the set-up for a client, with no key in it."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import difflib
+import os
+import shutil
 import sys
-from collections.abc import Callable
-from typing import Any
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
 
-KEY = "BLIKK_API_KEY"
-KEY_FILE = {"BLIKK_API_KEY_FILE": "/full/path/to/a/file/that/holds/the/key"}
+from blikk_mcp.commands.clients import CALL_SECONDS, CLIENTS, KEY, KEY_FILE, Client, Server
+from blikk_mcp.commands.config_files import CannotChange, changed, read_text, write
+from blikk_mcp.commands.parser import agreed
+from blikk_mcp.settings import table
+from blikk_mcp.settings.placeholders import holds_placeholder
 
-Snippet = tuple[str, str]
-"""Where it goes, and what goes there."""
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2)
-
-
-def _mcp_servers(where: str, environment: dict[str, str]) -> Snippet:
-    return where, _json({"mcpServers": {"blikk": {"command": "blikk-mcp", "env": environment}}})
-
-
-def _vscode() -> Snippet:
-    inputs = [{"type": "promptString", "id": "blikk-key", "description": "Blikk API key", "password": True}]
-    server = {"type": "stdio", "command": "blikk-mcp", "env": {KEY: "${input:blikk-key}"}}
-    return ".vscode/mcp.json", _json({"inputs": inputs, "servers": {"blikk": server}})
-
-
-def _codex() -> Snippet:
-    lines = ["[mcp_servers.blikk]", 'command = "blikk-mcp"', f'env_vars = ["{KEY}"]', "startup_timeout_sec = 20"]
-    return "~/.codex/config.toml", "\n".join(lines)
-
-
-def _goose() -> Snippet:
-    lines = ["extensions:", "  blikk:", "    type: stdio", "    enabled: true", "    cmd: blikk-mcp", "    args: []"]
-    return "~/.config/goose/config.yaml", "\n".join([*lines, f"    env_keys: [{KEY}]", "    timeout: 60"])
-
-
-def _opencode() -> Snippet:
-    server = {"type": "local", "command": ["blikk-mcp"], "environment": {KEY: f"{{env:{KEY}}}"}}
-    return "opencode.json", _json({"mcp": {"blikk": server}})
-
-
-CLIENTS: dict[str, Callable[[], Snippet]] = {
-    "claude-code": lambda: _mcp_servers(".mcp.json", {KEY: f"${{{KEY}}}"}),
-    "claude-desktop": lambda: _mcp_servers("claude_desktop_config.json", KEY_FILE),
-    "cursor": lambda: _mcp_servers("~/.cursor/mcp.json", {KEY: f"${{env:{KEY}}}"}),
-    "vscode": _vscode,
-    "codex": _codex,
-    "gemini": lambda: _mcp_servers("~/.gemini/settings.json", {KEY: f"${KEY}"}),
-    "goose": _goose,
-    "opencode": _opencode,
-    "windsurf": lambda: _mcp_servers("~/.codeium/windsurf/mcp_config.json", {KEY: f"${{env:{KEY}}}"}),
-    "other": lambda: _mcp_servers("your client's list of MCP servers", KEY_FILE),
-}
+NOT_IN_A_SANDBOX = frozenset({KEY, KEY_FILE, "BLIKK_BASE_URL", "BLIKK_LEDGER", "BLIKK_LEDGER_PASSWORD_FILE"})
+PATHS = frozenset({KEY_FILE, "BLIKK_LEDGER_PASSWORD_FILE"})
+SPARE_SECONDS = 15
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's argument."""
-    parser.add_argument("client", choices=sorted(CLIENTS), metavar="CLIENT", help=", ".join(sorted(CLIENTS)))
+    """Declare the command's arguments."""
+    known = ", ".join(CLIENTS)
+    parser.add_argument("client", choices=list(CLIENTS), metavar="CLIENT", help=f"{known}; `other` for the rest")
+    parser.add_argument("--sandbox", action="store_true", help="with a sandbox of its own: no key, no real money")
+    parser.add_argument(
+        "--write", action="store_true", help="put it into the client's own file, after showing the change"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the snippet on stdout, and where it goes on stderr, so that it can be piped into a file."""
-    where, snippet = CLIENTS[arguments.client]()
-    sys.stderr.write(f"Put this into {where}. `blikk-mcp doctor` then says whether all is well.\n")
-    sys.stdout.write(f"{snippet}\n")
+    """Print the snippet on stdout and what there is to say on stderr; with `--write`, change the client's file."""
+    client = CLIENTS[arguments.client]
+    server, notes = server_for(client, os.environ, sandbox=arguments.sandbox)
+    paths = client.paths(sys.platform, os.environ)
+    for note in notes:
+        _tell(note)
+    if arguments.write:
+        return _write(client, server, paths)
+    where = f"{client.title}: {paths[0]}" if paths else "your client's list of MCP servers"
+    _tell(f"Put this into {where}. `blikk-mcp doctor {arguments.client}` then says whether all is well.")
+    sys.stdout.write(f"{client.snippet(server)}\n")
     return 0
+
+
+def server_for(client: Client, environ: Mapping[str, str], *, sandbox: bool) -> tuple[Server, list[str]]:
+    """What this client has to start, given the settings that are set now; and what somebody should know of it."""
+    command, *arguments = command_line()
+    notes: list[str] = []
+    values = _values(environ, notes)
+    if sandbox:
+        values = {name: value for name, value in values.items() if name not in NOT_IN_A_SANDBOX}
+        arguments.append("--sandbox")
+    elif KEY_FILE not in values:
+        if client.reference:
+            values = {KEY: client.reference.replace("NAME", KEY), **values}
+        elif client.format != "toml":
+            file = Path("~/.blikk-key").expanduser()
+            values = {KEY_FILE: str(file), **values}
+            notes.append(
+                f"{client.title} fills in no variables: put the key into {file}, readable by you only (chmod 600)."
+            )
+    names = tuple(name for name in table.NAMES if not sandbox or name not in NOT_IN_A_SANDBOX)
+    waits = values.get(table.MAX_WAIT_SECONDS.name, "")
+    call_seconds = max(CALL_SECONDS, int(waits) + SPARE_SECONDS) if waits else CALL_SECONDS
+    return Server(command, tuple(arguments), values, not sandbox, names, call_seconds), notes
+
+
+def command_line() -> list[str]:
+    """The command that starts this very installation, by its absolute path: clients with a window have no PATH."""
+    called = Path(sys.argv[0])
+    suffix = ".exe" if sys.platform == "win32" else ""
+    beside = Path(sysconfig.get_path("scripts")) / f"blikk-mcp{suffix}"
+    found = shutil.which("blikk-mcp")
+    for candidate in (called if called.stem == "blikk-mcp" else None, beside, Path(found) if found else None):
+        if candidate is not None and candidate.is_file():
+            return [str(candidate.absolute())]
+    return [sys.executable, "-P", "-m", "blikk_mcp.cli"]
+
+
+def _values(environ: Mapping[str, str], notes: list[str]) -> dict[str, str]:
+    """The settings that are set, without the key and without what cannot be meant."""
+    values: dict[str, str] = {}
+    key = environ.get(KEY, "").strip()
+    for setting in table.SETTINGS:
+        text = environ.get(setting.name, "").strip()
+        if not text or setting.name == KEY:
+            continue
+        try:
+            if holds_placeholder(text):
+                raise ValueError("is still a placeholder")
+            setting.parse(text)
+            if (key and key in text) or (setting.name == "BLIKK_LEDGER" and "@" in text.partition("//")[2]):
+                raise ValueError("holds a secret, which belongs into no client's file")
+        except ValueError as error:
+            notes.append(f"{setting.name} is left out: it {error}")
+        else:
+            values[setting.name] = str(Path(text).expanduser().absolute()) if setting.name in PATHS else text
+    for name in environ:
+        if name.startswith(table.PREFIX) and name not in table.NAMES:
+            notes.append("a BLIKK_ name that is no setting is left out; `blikk-mcp doctor` names it")
+    return values
+
+
+def _write(client: Client, server: Server, paths: list[Path]) -> int:
+    if not paths:
+        _tell(
+            "There is no file to write for a client that is not known: paste the snippet that is printed without --write."
+        )
+        return 1
+    path = paths[0]
+    asks = bool(client.beside) and client.reference in server.environment.values()
+    try:
+        before = read_text(path)
+        after = changed(client, before, client.entry(server), with_inputs=asks)
+        if after == before:
+            _tell(f"{path} has it already: nothing to change.")
+            return 0
+        _tell(
+            "\n".join(
+                difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), str(path), "", "", 0, "")
+            )
+        )
+        if sys.stdin.isatty() and not agreed("Write this?"):
+            _tell("Nothing was changed.")
+            return 1
+        backup = write(path, after)
+    except CannotChange as error:
+        _tell(f"{path} was left alone: {error}. Put this into it yourself:")
+        sys.stdout.write(f"{client.snippet(server)}\n")
+        return 1
+    _tell(f"Written: {path}" + (f"; what it was is in {backup}" if backup else ""))
+    return 0
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
