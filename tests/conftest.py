@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from blikk_sandbox.running import RunningSandbox, run_sandbox_in_thread
 from tests.chromium import need_chromium, running_chromium
+from tests.postgres import PostgresServer, running_postgres
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -64,3 +65,10 @@ async def browser(anyio_backend: str, browser_tools: None) -> AsyncIterator[Brow
     """Chromium."""
     async with running_chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; each test takes a database of its own."""
+    with running_postgres() as server:
+        yield server

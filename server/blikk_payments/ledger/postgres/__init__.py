@@ -1,0 +1,1 @@
+"""PostgreSQL: one ledger that several machines share."""

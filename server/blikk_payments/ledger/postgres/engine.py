@@ -1,0 +1,213 @@
+"""One PostgreSQL database, shared by servers on any number of machines.
+
+A write takes the lock on the head of the history first: whoever has it is alone, everywhere. A read is one snapshot.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import IsolationLevel
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from blikk_payments.errors import BUSY, LedgerUnavailable
+from blikk_payments.ledger.engine import Engine
+from blikk_payments.ledger.postgres.schema import migrate
+from blikk_payments.ledger.sql.rows import Rows
+
+T = TypeVar("T")
+
+POOL_SIZE = 8
+POOL_WAIT_SECONDS = 5.0
+CONNECT_SECONDS = 3
+LOCK_MILLISECONDS = 4_000
+STATEMENT_MILLISECONDS = 5_000
+IDLE_MILLISECONDS = 10_000
+WATCHDOG_SECONDS = 6.0
+"""How long a transaction may take before its socket is shut: a peer that fell silent is waited for by nothing else."""
+SKEW_SECONDS = 5.0
+"""How far the database's clock may be from ours."""
+TRIES = 2
+"""A lost connection is replaced once; `work` may run twice, and a claim knows its own token."""
+
+UNREACHABLE = "The ledger's database cannot be reached, or the connection to it was lost. Check that it runs."
+UNSAFE = "The ledger's database has fsync=off: it could forget what was paid. Turn it on."
+SKEWED = "The clocks of this machine and of the ledger's database differ by more than 5 s. Set them right."
+UNUSABLE = "The ledger's database cannot be used: it refuses what a ledger needs. Run blikk-mcp doctor."
+UNFIT_TEXT = "The ledger cannot hold this text or number."
+
+
+class Adapted:
+    """A connection of psycopg's that takes the ledger's SQL, with `?` for values."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
+        """Run one statement."""
+        adapted = statement.replace("%", "%%").replace("?", "%s")
+        return self._connection.execute(adapted.encode(), values)
+
+
+class PostgresEngine(Engine):
+    """Connects on first use. `requires_fsync` is off for a sandbox's ledger alone."""
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        password: str = "",
+        environment: str = "",
+        requires_fsync: bool = True,
+        pool_size: int = POOL_SIZE,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._environment = environment
+        self._requires_fsync = requires_fsync
+        self._wall_clock = wall_clock
+        options = (
+            f"-c lock_timeout={LOCK_MILLISECONDS} -c statement_timeout={STATEMENT_MILLISECONDS} "
+            f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
+        )
+        settings: dict[str, Any] = {
+            "autocommit": True,
+            "connect_timeout": CONNECT_SECONDS,
+            "options": options,
+            "application_name": "blikk-mcp",
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            # PgBouncer hands statements of one session to another.
+            "prepare_threshold": None,
+        }
+        if password:
+            settings["password"] = password
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            conninfo,
+            kwargs=settings,
+            min_size=0,
+            max_size=pool_size,
+            timeout=POOL_WAIT_SECONDS,
+            reconnect_timeout=CONNECT_SECONDS,
+            open=False,
+        )
+        self._lock = threading.Lock()
+        self._checked = False
+
+    def write(self, work: Callable[[Rows], T]) -> T:
+        """See `Engine.write`: alone by the lock on the head of the history, durable by a synchronous commit."""
+
+        def run(connection: psycopg.Connection[Any]) -> T:
+            connection.isolation_level = IsolationLevel.READ_COMMITTED
+            connection.read_only = False
+            with connection.transaction():
+                connection.execute("SET LOCAL synchronous_commit = on")
+                connection.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")
+                return work(Rows(Adapted(connection), self._environment))
+
+        return self._run(run)
+
+    def read(self, work: Callable[[Rows], T]) -> T:
+        """See `Engine.read`."""
+
+        def run(connection: psycopg.Connection[Any]) -> T:
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            with connection.transaction():
+                return work(Rows(Adapted(connection), self._environment))
+
+        return self._run(run)
+
+    def check(self) -> list[str]:
+        """See `Engine.check`. PostgreSQL offers no check of every page to its users; its operator has `pg_amcheck`."""
+        self._run(lambda connection: connection.execute("SELECT 1"))
+        return []
+
+    def forget(self) -> None:
+        """See `Engine.forget`: deleted rows go when the database vacuums; its log and backups keep them longer."""
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        with self._lock:
+            pool, self._checked = self._pool, False
+            if not pool.closed:
+                pool.close(timeout=0)
+
+    def _run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """Run `work` on a connection, once more on a new one if that one was lost; every error is told in words."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self._open().connection() as connection:
+                    self._require_sound(connection)
+                    with _watched(connection):
+                        return work(connection)
+            except PoolTimeout as error:
+                raise LedgerUnavailable(BUSY if self._checked else UNREACHABLE) from error
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
+                raise LedgerUnavailable(BUSY) from error
+            except psycopg.OperationalError as error:
+                if not tries_left:
+                    raise LedgerUnavailable(UNREACHABLE) from error
+                # What cut this one cut the idle ones, too.
+                self._pool.drain()
+            except (UnicodeEncodeError, OverflowError, psycopg.DataError) as error:
+                raise LedgerUnavailable(UNFIT_TEXT) from error
+            except psycopg.Error as error:
+                raise LedgerUnavailable(UNUSABLE) from error
+        raise AssertionError("unreachable")
+
+    def _open(self) -> ConnectionPool[psycopg.Connection[Any]]:
+        with self._lock:
+            if self._pool.closed:
+                # A pool that was closed cannot be opened again, and the next use opens the ledger anew.
+                old = self._pool
+                self._pool = ConnectionPool(
+                    old.conninfo,
+                    kwargs=old.kwargs,
+                    min_size=0,
+                    max_size=old.max_size,
+                    timeout=POOL_WAIT_SECONDS,
+                    reconnect_timeout=CONNECT_SECONDS,
+                    open=True,
+                )
+            return self._pool
+
+    def _require_sound(self, connection: psycopg.Connection[Any]) -> None:
+        """Look at the database once, before anything is trusted to it."""
+        if self._checked:
+            return
+        row = connection.execute("SELECT current_setting('fsync'), extract(epoch FROM clock_timestamp())").fetchone()
+        if row is None or (self._requires_fsync and row[0] != "on"):
+            raise LedgerUnavailable(UNSAFE)
+        if abs(float(row[1]) - self._wall_clock()) > SKEW_SECONDS:
+            raise LedgerUnavailable(SKEWED)
+        migrate(connection)
+        self._checked = True
+
+
+@contextmanager
+def _watched(connection: psycopg.Connection[Any]) -> Generator[None]:
+    """Shut the connection's socket if the block takes too long: a silent peer would hold it for ever."""
+    timer = threading.Timer(WATCHDOG_SECONDS, _shut, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _shut(connection: psycopg.Connection[Any]) -> None:
+    with suppress(OSError, psycopg.Error):
+        own = socket.socket(fileno=os.dup(connection.fileno()))
+        try:
+            own.shutdown(socket.SHUT_RDWR)
+        finally:
+            own.close()
