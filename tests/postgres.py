@@ -13,6 +13,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
 from tests.missing import unavailable
 
 SETTINGS = {
@@ -46,7 +49,13 @@ class PostgresServer:
     def initialise(self) -> None:
         """Make the files of an empty server."""
         command = [str(self._programs / "initdb"), "--no-sync", "--auth=trust", "-U", "blikk", "-D", str(self._data)]
-        subprocess.run([*command, "--encoding=UTF8", "--locale=C.UTF-8"], check=True, capture_output=True, **_as_nobody())
+        subprocess.run(
+            [*command, "--encoding=UTF8", "--locale=C.UTF-8"],
+            check=True,
+            capture_output=True,
+            user=nobody(),
+            group=nobody(),
+        )
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = {value}\n" for name, value in SETTINGS.items())
             file.write(f"unix_socket_directories = '{self._folder}'\n")
@@ -60,13 +69,14 @@ class PostgresServer:
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            **_as_nobody(),
+            user=nobody(),
+            group=nobody(),
         )
 
     def stop(self) -> None:
         """Stop it at once, as a crash would."""
         command = [str(self._programs / "pg_ctl"), "-D", str(self._data), "-m", "immediate", "-w", "stop"]
-        subprocess.run(command, check=False, capture_output=True, **_as_nobody())
+        subprocess.run(command, check=False, capture_output=True, user=nobody(), group=nobody())
 
     def pid(self) -> int:
         """The server's main process."""
@@ -83,19 +93,12 @@ class PostgresServer:
             os.kill(pid, signal.SIGCONT)
 
     def database(self) -> str:
-        """A new empty database, as a connection string."""
+        """The address of a new empty ledger: a schema of its own, which is made a hundred times as fast as a database."""
         name = f"ledger_{secrets.token_hex(6)}"
-        self.sql("postgres", f"CREATE DATABASE {name}")
-        return self.address(name)
-
-    def address(self, name: str) -> str:
-        """The connection string of a database."""
-        return f"postgresql://blikk@/{name}?host={self._folder}"
-
-    def sql(self, database: str, statement: str) -> None:
-        """Run a statement by the operator's own tool."""
-        command = [str(self._programs / "psql"), "-h", str(self._folder), "-U", "blikk", "-d", database, "-qc", statement]
-        subprocess.run(command, check=True, capture_output=True)
+        address = f"postgresql://blikk@/postgres?host={self._folder}"
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        return f"{address}&options=-csearch_path%3D{name}"
 
     def _family(self) -> list[int]:
         parent = self.pid()
@@ -103,12 +106,9 @@ class PostgresServer:
         return [parent, *map(int, children)]
 
 
-def _as_nobody() -> dict[str, int]:
-    """PostgreSQL refuses to run as root; the files are then nobody's."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid}
+def nobody() -> int | None:
+    """Whose the server's process is: PostgreSQL refuses to run as root. None where this is not root already."""
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
 
 
 @contextmanager

@@ -26,3 +26,22 @@ class SqliteLedger(SqlLedger):
     ) -> None:
         engine = SqliteEngine(path, environment=blikk, busy_timeout_seconds=busy_timeout_seconds, timer=timer)
         super().__init__(engine, process)
+
+
+def open_ledger(
+    location: Path | str, *, blikk: str = "", process: ProcessIdentity | None = None, password: str = ""
+) -> SqlLedger:
+    """The ledger at this place: a file's path, or a `postgresql://` address and its password.
+
+    Nothing is opened before the first use. PostgreSQL's library is an extra and is imported here alone.
+
+    Raises:
+        LedgerUnavailable: the address cannot be read, or asks for an unencrypted way to another machine.
+        ModuleNotFoundError: the extra is not installed.
+    """
+    if isinstance(location, Path):
+        return SqliteLedger(location, blikk=blikk, process=process)
+    from blikk_payments.ledger.postgres.engine import PostgresEngine
+
+    engine = PostgresEngine(location, password=password, environment=blikk)
+    return SqlLedger(engine, process)

@@ -16,7 +16,7 @@ from blikk_payments.errors import (
     PaymentNotFound,
     PolicyDenied,
 )
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import open_ledger as open_ledger_at
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.protocol import (
     RESOLVED_NOT_CREATED,
@@ -57,17 +57,18 @@ OUTCOMES: list[Callable[[Ledger], PaymentRecord]] = [
 ]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens one ledger again and again, as one process or as several."""
     opened: list[Ledger] = []
+    database = request.getfixturevalue("postgres").database() if request.param == "postgres" else ""
 
-    def sqlite(process: ProcessIdentity | None = None) -> Ledger:
-        ledger = SqliteLedger(tmp_path / "state" / "ledger.sqlite3", process=process)
+    def open_one(process: ProcessIdentity | None = None) -> Ledger:
+        ledger = open_ledger_at(database or tmp_path / "state" / "ledger.sqlite3", process=process)
         opened.append(ledger)
         return ledger
 
-    yield {"sqlite": sqlite}[str(request.param)]
+    yield open_one
     for ledger in opened:
         ledger.close()
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import IsolationLevel
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from blikk_payments.errors import BUSY, LedgerUnavailable
@@ -72,7 +73,9 @@ class PostgresEngine(Engine):
         self._environment = environment
         self._requires_fsync = requires_fsync
         self._wall_clock = wall_clock
+        # What the address itself asks for, a search_path say, stays.
         options = (
+            f"{conninfo_to_dict(conninfo).get('options') or ''} "
             f"-c lock_timeout={LOCK_MILLISECONDS} -c statement_timeout={STATEMENT_MILLISECONDS} "
             f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
         )
