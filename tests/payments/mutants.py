@@ -44,9 +44,6 @@ class Mutant:
 LOSE_TIME = "__import__('time').sleep(0.1)"
 """Between a look and what it leads to, so that a race is lost every time and not only sometimes."""
 
-reserved_isk = StoredPayment.reserved_isk.fget
-assert reserved_isk is not None
-
 MUTANTS: dict[str, Mutant] = {
     "the commit before sending is taken out": Mutant(
         FoundBy.CRASHES,
@@ -163,7 +160,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an unknown outcome loses its reservation": Mutant(
         FoundBy.STEPS,
-        reserved_isk,
+        StoredPayment.reserved_isk,
         {"0 if self.record.failed else": "0 if self.record.failed or self.record.state is ClaimState.UNKNOWN else"},
     ),
     "the key is compared without the payment": Mutant(

@@ -276,6 +276,43 @@ def test_a_placeholder_within_a_path_is_a_wrong_setting(name: str, path: str) ->
     assert problem.startswith(f"{name}: is still a placeholder")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["ledger.sqlite", "./state/l.db", "../l.db", ":memory:", "file:l.db", "file:///l.db", "sqlite:///l.db"],
+)
+def test_a_ledger_that_depends_on_the_working_directory_is_a_wrong_setting(text: str) -> None:
+    """Seen: the same key paid once per folder that a client was started in."""
+    assert problems(BLIKK_LEDGER=text) == [
+        "BLIKK_LEDGER: must be an absolute path, or one from `~`: every process has to find the same ledger"
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "POSTGRESQL"])
+def test_a_postgres_ledger_names_what_has_to_be_installed(scheme: str) -> None:
+    """A shared ledger needs a driver that the default installation does not have."""
+    (problem,) = problems(BLIKK_LEDGER=f"{scheme}://someone@database/ledger")
+    assert problem.startswith("BLIKK_LEDGER: needs the PostgreSQL ledger: install `blikk-mcp[postgres]`")
+
+
+def test_an_unknown_home_is_a_wrong_setting() -> None:
+    """`~nobody-of-that-name` is nobody's home."""
+    (problem,) = problems(BLIKK_LEDGER="~no-such-user-here/l.db")
+    assert problem.startswith("BLIKK_LEDGER: has no such home folder")
+
+
+@pytest.mark.parametrize("home", [None, "relative/home"])
+@pytest.mark.parametrize("text", ["", "~/l.db"])
+def test_no_home_folder_at_all_is_a_wrong_setting(text: str, home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A uid without a passwd entry and no HOME, as in many a container; and a HOME that depends on where one is."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    (problem,) = problems(BLIKK_LEDGER=text)
+    assert problem.startswith("BLIKK_LEDGER: has")
+    assert "absolute path" in problem
+
+
 def test_a_base_url_with_a_percent_sign_in_it_is_no_placeholder() -> None:
     """`%C3%B6` is how an address writes a letter: refused as a base URL, for what it is."""
     assert "placeholder" not in problems(BLIKK_BASE_URL="https://example.com/%C3%B6")[0]

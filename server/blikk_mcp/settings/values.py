@@ -194,12 +194,9 @@ def _creditor(entry: str, place: int) -> AllowedCreditor:
 
 def parse_ledger(text: str, base_url: str, environ: Mapping[str, str]) -> Path:
     """The ledger's path; by default one file per base URL in the user's state folder."""
-    if "://" in text:
-        raise ValueError("only a path is supported: the PostgreSQL ledger is not part of this version")
-    if text:
-        return Path(text).expanduser()
+    from blikk_payments.ledger.location import ledger_file, state_home
     from blikk_payments.ledger.sqlite.paths import default_ledger_path
 
-    home = environ.get("XDG_STATE_HOME", "")
-    state = Path(home) if home and Path(home).is_absolute() else Path.home() / ".local" / "state"
-    return default_ledger_path(base_url, state)
+    if text:
+        return ledger_file(text)
+    return default_ledger_path(base_url, state_home(environ.get("XDG_STATE_HOME", "")))

@@ -1,4 +1,4 @@
-"""Which ledger a setting means, and its opening."""
+"""The opening of the ledger that a setting means."""
 
 from __future__ import annotations
 

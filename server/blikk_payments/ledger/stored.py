@@ -66,7 +66,6 @@ class StoredPayment:
         """The UTC day on which this payment counts."""
         return utc_text(self.record.claimed_at)[:10]
 
-    @property
     def reserved_isk(self) -> int:
         """What this payment takes of its day's room, in krónur: open, paid and unknown ones do, failed ones do not."""
         return 0 if self.record.failed else self.record.amount_isk

@@ -216,8 +216,8 @@ class Rows:
             update = f"UPDATE payments SET {' = ?, '.join(changed)} = ? WHERE idempotency_key = ?"  # noqa: S608
             self.connection.execute(update, (*changed.values(), after.key))
         for stored, sign in ((before, -1), (after, 1)):
-            if stored is not None and stored.reserved_isk:
-                self.connection.execute(_RESERVE, (stored.day, sign * stored.reserved_isk))
+            if stored is not None and (reserved_isk := stored.reserved_isk()):
+                self.connection.execute(_RESERVE, (stored.day, sign * reserved_isk))
 
     def everything(self) -> Iterator[StoredPayment]:
         """Every payment, in the order of the claims."""

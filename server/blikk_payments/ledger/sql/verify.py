@@ -24,7 +24,7 @@ def problems(rows: Rows) -> Iterator[str]:
         name = stored.record.creditor_name if stored.record.state is ClaimState.CREATED else ""
         if name and rows.fingerprints.payee(name, stored.account_fingerprint) not in payees:
             yield f"The payee of payment {stored.key} is not remembered as it was."
-        sums[stored.day] = sums.get(stored.day, 0) + stored.reserved_isk
+        sums[stored.day] = sums.get(stored.day, 0) + stored.reserved_isk()
     for key in digests:
         yield f"Payment {key} is in the history, but its record is gone."
     for key in rows.miscounted():
