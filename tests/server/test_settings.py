@@ -305,10 +305,14 @@ def test_an_unknown_home_is_a_wrong_setting() -> None:
 def test_no_home_folder_at_all_is_a_wrong_setting(text: str, home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A uid without a passwd entry and no HOME, as in many a container; and a HOME that depends on where one is."""
     monkeypatch.delenv("HOME", raising=False)
-    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
     if home is not None:
         monkeypatch.setenv("HOME", home)
-    (problem,) = problems(BLIKK_LEDGER=text)
+    (problem,) = problems(BLIKK_LEDGER=text, XDG_STATE_HOME="")
     assert problem.startswith("BLIKK_LEDGER: has")
     assert "absolute path" in problem
 
