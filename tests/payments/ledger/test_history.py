@@ -182,6 +182,17 @@ def test_the_chain_covers_every_field() -> None:
         assert broken_links(iter([first, changed]), start, (2, second.hash), {})
 
 
+def test_a_last_row_that_was_written_anew_with_a_valid_hash_is_found() -> None:
+    """Only the head, kept beside the chain, can tell: the forged row fits the one before it."""
+    start = genesis(b"key")
+    first = next_entry((0, start), KEY, "t1", Event.CLAIMED, {})
+    last = next_entry((1, first.hash), KEY, "t2", Event.SENDING, {})
+    forged = next_entry((1, first.hash), KEY, "t2", Event.REFUSED, {})
+
+    assert broken_links(iter([first, last]), start, (2, last.hash), {}) == []
+    assert broken_links(iter([first, forged]), start, (2, last.hash), {})
+
+
 def test_canonical_json_is_one_text_for_one_value() -> None:
     """Ours: a hash must not depend on the order or the spelling of its input."""
     assert canonical_json({"b": "ð", "a": ["x"]}) == '{"a":["x"],"b":"\\u00f0"}'

@@ -24,7 +24,10 @@ from blikk_payments.ledger.protocol import (
     TRANSITIONS,
     IllegalTransition,
     Ledger,
+    Only,
 )
+from blikk_payments.ledger.sql.ledger import SqlLedger
+from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
 from tests.payments.ledger_factories import (
     ACCOUNT,
@@ -759,3 +762,146 @@ def _tell(ledger: Ledger, outcome: str, *, attempt: int) -> None:
         ledger.refused(KEY, attempt, code="c", bank_text="", now=at(2))
     else:
         ledger.unknown(KEY, attempt, reason="r", now=at(2))
+
+
+# Clocks
+
+
+def test_payments_that_are_dated_ahead_are_none_of_the_last_minute(ledger: Ledger) -> None:
+    """Ten payments made by a clock that was an hour ahead: put right, it must not stop payments for an hour."""
+    for number in range(10):
+        claim(ledger, intent(f"order-1{number:03}"), now=at(3600))
+
+    assert facts(ledger, now=at(0)).claims_last_minute == 0
+    assert facts(ledger, now=at(3599)).claims_last_minute == 0
+    assert facts(ledger, now=at(3600)).claims_last_minute == 10
+    assert facts(ledger, now=at(3659)).claims_last_minute == 10
+    assert facts(ledger, now=at(3660)).claims_last_minute == 0
+
+
+@pytest.mark.parametrize("ahead_seconds", [-3600, 3600])
+def test_a_sending_of_a_host_with_another_clock_is_unknown_after_thirty_seconds_of_ours(
+    open_ledger: Opener, ahead_seconds: int
+) -> None:
+    """Its date may be an hour ahead of our clock: then we count from when we first saw it."""
+    elsewhere = ProcessIdentity(host="other-host", boot="b", namespace="n", pid=7, started="1")
+    claim(open_ledger(process=elsewhere), now=at(ahead_seconds))
+    ours = open_ledger()
+
+    known(ours, now=at(0))
+    if ahead_seconds > 0:
+        assert known(ours, now=at(29)).state is ClaimState.SENDING
+    assert known(ours, now=at(30)).state is ClaimState.UNKNOWN
+    assert events(ours)[-1] == "unknown"
+
+
+def test_our_own_clock_put_back_starts_the_thirty_seconds_again(open_ledger: Opener) -> None:
+    """Otherwise the first look would lie ahead, and the wait would last until then."""
+    elsewhere = ProcessIdentity(host="other-host", boot="b", namespace="n", pid=7, started="1")
+    claim(open_ledger(process=elsewhere), now=at(0))
+    ours = open_ledger()
+
+    assert known(ours, now=at(-3600)).state is ClaimState.SENDING
+    assert known(ours, now=at(-7200)).state is ClaimState.SENDING
+    assert known(ours, now=at(-7200 + 30)).state is ClaimState.UNKNOWN
+
+
+# Several processes
+
+
+def test_another_processs_terminal_status_is_not_overwritten_by_a_stale_look(
+    open_ledger: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two servers poll one payment: between our look and our write the other one learns that it was paid."""
+    ours, other = open_ledger(), open_ledger()
+    make(ours, KEY, "blikk-1")
+    assert isinstance(ours, SqlLedger)
+    engine = ours._engine  # pyright: ignore[reportPrivateUsage] - between its two transactions is where it happens
+    write = engine.write
+
+    def other_first(work: Callable[[Rows], object]) -> object:
+        other.seen(answer("blikk-1", Status.SUCCESS), now=at(2))
+        return write(work)
+
+    monkeypatch.setattr(engine, "write", other_first)
+    told = ours.seen(answer("blikk-1", Status.PENDING), now=at(3))
+
+    assert told is not None
+    assert told.status is Status.SUCCESS
+    assert known(other).status is Status.SUCCESS
+
+
+def test_a_claim_whose_work_runs_twice_is_one_fresh_claim(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to a commit can be lost: run again, the work finds its own claim by its token."""
+    assert isinstance(ledger, SqlLedger)
+    engine = ledger._engine  # pyright: ignore[reportPrivateUsage] - a lost commit is an engine's
+    write = engine.write
+
+    def twice(work: Callable[[Rows], object]) -> object:
+        write(work)
+        return write(work)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "write", twice)
+        assert ledger.claim(intent(), allow, window_minutes=1440, now=NOON).fresh
+
+    assert not ledger.claim(intent(), allow, window_minutes=1440, now=NOON).fresh
+    assert events(ledger) == ["claimed", "sending"]
+
+
+# Lists
+
+
+def test_the_newest_payments_come_first_with_the_room_that_is_taken(ledger: Ledger) -> None:
+    """What a list shows: so many, whether there are more, and what today's payments add up to."""
+    for number in range(4):
+        make(ledger, f"order-1{number:03}", f"blikk-{number}", now=at(number))
+    claim(ledger, intent("yesterday", 500), now=NOON - timedelta(days=1))
+
+    two = ledger.recent(limit=2, now=at(9))
+    assert [record.idempotency_key for record in two.records] == ["order-1003", "order-1002"]
+    assert (two.more, two.reserved_today_isk) == (True, 4000)
+    five = ledger.recent(limit=5, now=at(9))
+    assert [record.idempotency_key for record in five.records][-1] == "yesterday"
+    assert not five.more
+
+
+def test_payments_are_listed_by_what_became_of_them(ledger: Ledger) -> None:
+    """open, unknown, paid and failed part all there are between them."""
+    for number, status in enumerate(Status):
+        make(ledger, f"order-{status}", f"blikk-{number}")
+        ledger.seen(answer(f"blikk-{number}", status), now=at(1))
+    claim(ledger, intent("order-refused"))
+    ledger.refused("order-refused", 1, code="c", bank_text="", now=at(1))
+    claim(ledger, intent("order-unknown"))
+    ledger.unknown("order-unknown", 1, reason="r", now=at(1))
+    claim(ledger, intent("order-sending"))
+
+    def keys(only: Only) -> set[str]:
+        listed = ledger.recent(only, limit=50, now=at(2)).records
+        assert list(listed) == list(ledger.records(only, newest_first=True, now=at(2)))
+        return {record.idempotency_key for record in listed}
+
+    still_open = {f"order-{status}" for status in Status if status not in TERMINAL}
+    assert keys(Only.OPEN) == {*still_open, "order-sending"}
+    assert keys(Only.UNKNOWN) == {"order-unknown"}
+    assert keys(Only.PAID) == {"order-SUCCESS"}
+    assert keys(Only.FAILED) == {*(f"order-{status}" for status in FAILED), "order-refused"}
+    assert keys(Only.ALL) == {key for only in Only if only is not Only.ALL for key in keys(only)}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_pages_neither_repeat_nor_leave_out_payments_of_the_same_moment(
+    ledger: Ledger, newest_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many payments can have one time; a page may end between them."""
+    defaults = Rows.page.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "limit", 3)
+    for number in range(10):
+        claim(ledger, intent(f"order-1{number:03}"), now=at(number // 4))
+
+    keys = [record.idempotency_key for record in ledger.records(newest_first=newest_first, now=at(9))]
+
+    assert keys == sorted(keys, reverse=newest_first)
+    assert len(set(keys)) == 10

@@ -27,6 +27,7 @@ from tests.payments.ledger_factories import (
     answer,
     at,
     full_disk,
+    gone_process,
     in_child,
     intent,
     lookalike,
@@ -429,6 +430,64 @@ def test_another_users_symbolic_link_on_the_way_is_not_followed(
     give_away(link, monkeypatch)
 
     assert_unavailable(link / path.name, "symbolic link|another user")
+
+
+def test_a_folder_above_the_one_that_a_link_leads_to_is_looked_at_too(path: Path, tmp_path: Path) -> None:
+    """A link of one's own may lead below a folder that everybody can write."""
+    shared = tmp_path / "shared"
+    shared.mkdir(0o700)
+    path.parent.rename(shared / "state")
+    link = tmp_path / "link"
+    link.symlink_to(shared / "state")
+    shared.chmod(0o777)
+
+    assert_unavailable(link / path.name, "folder above")
+
+    shared.chmod(0o700)
+    assert_nothing_lost(link / path.name)
+
+
+def look_without_privileges(path: Path) -> tuple[str, bool, str]:
+    """As `claim_without_privileges`; and what is read of a payment, by its key and in the list."""
+    words = claim_without_privileges(path)
+    with SqliteLedger(path) as ledger:
+        record = ledger.by_key(KEY, now=NOON)
+        assert record is not None
+        assert record == ledger.find_key(FIRST, now=NOON)
+        return words, ledger.recent(limit=1, now=NOON).more, record.payment_id
+
+
+@pytest.mark.parametrize(("file_mode", "folder_mode"), [(0o400, 0o700), (0o600, 0o500), (0o400, 0o500)])
+def test_a_ledger_that_can_only_be_read_still_answers_for_a_known_key(
+    path: Path, file_mode: int, folder_mode: int
+) -> None:
+    """A retry must not be told "nothing was sent" of a key that was."""
+    path.chmod(file_mode)
+    path.parent.chmod(folder_mode)
+    try:
+        words, more, payment_id = in_child(look_without_privileges, path)
+    finally:
+        path.parent.chmod(0o700)
+
+    assert "read-only" in words or "cannot be opened" in words
+    assert more
+    assert payment_id == "blikk-1"
+
+
+def test_a_ledger_whose_lock_another_process_holds_opens_and_answers_for_a_known_key(path: Path) -> None:
+    """Reading waits for no writer, in a process that has just started too; a dead claim is *unknown*, written or not."""
+    with SqliteLedger(path, process=gone_process()) as before:
+        claim(before)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE payments SET purpose = 'half'")
+        with SqliteLedger(path, busy_timeout_seconds=0.0) as ledger:
+            assert ledger.find_key(FIRST, now=NOON) is not None
+            dead = ledger.by_key(OTHER_KEY, now=at(2))
+            assert dead is not None
+            assert dead.state is ClaimState.UNKNOWN
+            assert dead.purpose != "half"
+            assert len(ledger.recent(limit=5, now=at(2)).records) == 5
 
 
 def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

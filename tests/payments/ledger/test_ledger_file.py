@@ -17,7 +17,18 @@ from blikk_payments.errors import LedgerUnavailable, PolicyDenied
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of, default_ledger_path
 from blikk_payments.models import Facts
-from tests.payments.ledger_factories import ACCOUNT, KEY, NOON, SSN, allow, answer, at, heard_statements, intent
+from tests.payments.ledger_factories import (
+    ACCOUNT,
+    KEY,
+    NOON,
+    SSN,
+    allow,
+    answer,
+    at,
+    every_connection,
+    heard_statements,
+    intent,
+)
 
 STATE = Path("/state")
 
@@ -68,9 +79,10 @@ def test_neither_account_nor_kennitala_is_in_the_file(tmp_path: Path) -> None:
     assert ACCOUNT[2:].encode() not in content
 
 
-def test_what_was_pruned_is_not_left_in_the_file_or_its_log(tmp_path: Path) -> None:
-    """Ours: forgetting means that the bytes are gone."""
+def test_what_was_pruned_is_not_left_in_the_file_or_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours: forgetting means that the bytes are gone, also with an SQLite that leaves them unless it is told."""
     path = tmp_path / "ledger.sqlite3"
+    every_connection(monkeypatch, lambda connection: connection.execute("PRAGMA secure_delete=OFF").fetchall())
     with SqliteLedger(path) as ledger:
         ledger.claim(intent(creditor_name="Sigríður", purpose="secret"), allow, window_minutes=0, now=NOON)
         ledger.created(KEY, 1, answer("blikk-1", Status.SUCCESS, "https://bank.is/hidden"), now=NOON)
