@@ -60,7 +60,7 @@ def an_intent(number: int) -> PaymentIntent:
         creditor_name=f"Payee {number}",
         creditor_ssn="5510730339",
         account_key=f"IS0159{number:08}",
-        masked_account="IS•• 0159 ••••",
+        masked_account="0159-26-•••654",
         creditor_bban=f"0159{number:08}",
     )
 

@@ -9,36 +9,44 @@ https://docs.blikk.tech/docs/paymentchannel.
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 
 from blikk_payments.channel.text import is_invisible
 
 # [0-9] and never \d: Python's \d takes Arabic-Indic and fullwidth digits too.
-_KENNITALA = re.compile(r"[0-9]{6}[- ]?[0-9]{4}")
+_KENNITALA = re.compile(r"[0-9]{10}")
 _BBAN = re.compile(r"[0-9]{12}")
 _ICELANDIC_IBAN = re.compile(r"IS[0-9]{24}")
 _ANY_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
-_SEPARATORS = str.maketrans("", "", " -")
+_SEPARATOR_CATEGORIES = frozenset({"Zs", "Pd"})
+"""Unicode's spaces and dashes, whatever their width: people and models paste numbers from web pages and PDFs."""
+
+_MORE_SEPARATORS = frozenset("\t\u2212")
+"""A tab and the minus sign, which Unicode counts among controls and mathematical signs."""
 
 _CHECK_DIGIT_WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
 _CENTURIES = {"8": 1800, "9": 1900, "0": 2000}
 _COMPANY_DAY_OFFSET = 40
 _NO_CHECK_DIGIT_SINCE = date(2026, 2, 18)
 _MAX_WRITTEN_LENGTH = 80
-"""An account is never longer than this however it is spaced; what is longer is not looked at."""
+"""A number is never longer than this however it is spaced; what is longer is not looked at."""
+
+_MASK = "•••"
 
 
 def parse_kennitala(text: str) -> str:
-    """The kennitala as 10 digits; one dash or space after the sixth is allowed.
+    """Read a kennitala as its 10 digits; spaces and dashes of any kind do not count.
 
     "Ten digits" is the only hard rule: check `kennitala_doubts` for a warning.
 
     Raises:
         ValueError: not a kennitala.
     """
-    if not _KENNITALA.fullmatch(text):
-        raise ValueError("a kennitala has 10 digits, with at most a dash or a space after the sixth")
-    return text[:6] + text[-4:]
+    kennitala = _without_separators(text)
+    if not _KENNITALA.fullmatch(kennitala):
+        raise ValueError("a kennitala has 10 digits")
+    return kennitala
 
 
 def kennitala_doubts(kennitala: str) -> bool:
@@ -66,15 +74,16 @@ def kennitala_doubts(kennitala: str) -> bool:
 
 
 def parse_iban(text: str) -> str:
-    """The IBAN in upper case without spaces and dashes; Icelandic or any other country's.
+    """Read an IBAN, Icelandic or any other country's: in upper case, without spaces and dashes of any kind.
 
     Raises:
         ValueError: not an IBAN, or its check digits fail.
     """
+    written = _without_separators(text)
     # Before upper(): it would turn a non-ASCII letter such as U+017F into an ASCII one.
-    if len(text) > _MAX_WRITTEN_LENGTH or not text.isascii():
+    if not written or not written.isascii():
         raise ValueError("an IBAN has only the letters A to Z and digits")
-    iban = text.translate(_SEPARATORS).upper()
+    iban = written.upper()
     if iban.startswith("IS"):
         if not _ICELANDIC_IBAN.fullmatch(iban):
             raise ValueError("an Icelandic IBAN has IS and 24 digits")
@@ -90,12 +99,12 @@ def parse_iban(text: str) -> str:
 
 
 def parse_bban(text: str) -> str:
-    """The Icelandic account as 12 digits: bank (4), ledger (2), account (6); spaces and dashes are allowed.
+    """Read an Icelandic account as 12 digits: bank (4), ledger (2), number (6); spaces and dashes do not count.
 
     Raises:
         ValueError: not 12 digits.
     """
-    bban = text.translate(_SEPARATORS) if len(text) <= _MAX_WRITTEN_LENGTH else ""
+    bban = _without_separators(text)
     if not _BBAN.fullmatch(bban):
         raise ValueError("a BBAN has 12 digits: bank (4), ledger (2) and account (6)")
     return bban
@@ -117,10 +126,15 @@ def holder_of_iban(iban: str) -> str:
 
 
 def mask_account(account_key: str) -> str:
-    """The account as people and agents see it: country and bank only, `IS•• 0159 ••••`."""
-    # A foreign key is a whole IBAN, with check digits before the bank; an Icelandic one has none.
-    bank = account_key[2:6] if account_key.startswith("IS") else account_key[4:8]
-    return f"{account_key[:2]}•• {bank} ••••"
+    """Shorten an account for people and agents: `0159-26-•••654`, a foreign one `DE •••• 3000`.
+
+    Bank, ledger and the last three digits of the number tell two accounts apart. The key of an Icelandic account ends
+    where its number ends, so nothing of the holder's kennitala can be in it.
+    """
+    if not account_key.startswith("IS"):
+        return f"{account_key[:2]} •{_MASK} {account_key[-4:]}"
+    bban = account_key[2:]
+    return f"{bban[:4]}-{bban[4:6]}-{_MASK}{bban[-3:]}"
 
 
 def format_isk(amount_isk: int, language: str = "en") -> str:
@@ -146,6 +160,17 @@ def check_text(value: str, max_length: int) -> str:
     if "<" in value or ">" in value:
         raise ValueError("has < or >")
     return value
+
+
+def _without_separators(text: str) -> str:
+    """The text without spaces and dashes of any kind; `""` if it is too long to be a number."""
+    if len(text) > _MAX_WRITTEN_LENGTH:
+        return ""
+    return "".join(
+        character
+        for character in text
+        if character not in _MORE_SEPARATORS and unicodedata.category(character) not in _SEPARATOR_CATEGORIES
+    )
 
 
 def _iban_check_digits(iban: str) -> str:

@@ -54,11 +54,15 @@ def forged_page(language: Language) -> HTMLResponse:
 
 
 def masked_account(order: Order) -> str:
-    """An account by its country and bank only: the end of an Icelandic IBAN is its holder's kennitala."""
-    if order.bban is not None:
-        return f"{order.bban[:4]} ••••"
+    """An account by bank, ledger and the last three digits of its number, as the server shows it to the person.
+
+    The end of an Icelandic IBAN is its holder's kennitala; of a foreign one country and last four are shown.
+    """
     iban = order.iban or ""
-    return f"{iban[:2]}•• {iban[4:8]} ••••"
+    if order.bban is None and not iban.startswith("IS"):
+        return f"{iban[:2]} •••• {iban[-4:]}"
+    bban = order.bban or iban[4:16]
+    return f"{bban[:4]}-{bban[4:6]}-•••{bban[-3:]}"
 
 
 def _page(language: Language, heading: str, main: str, *, status: int = 200, switch: bool = True) -> HTMLResponse:
@@ -94,7 +98,7 @@ def _summary(payment: Payment, words: Words, language: Language) -> str:
 def _deadline(at: datetime | None, words: Words) -> str:
     if at is None:
         return ""
-    time = f'<time datetime="{at.isoformat()}">{at:%H:%M:%S}</time>'
+    time = f'<time datetime="{at.isoformat()}">{at:%H:%M}</time>'
     return f'<p class="deadline">{words.answer_before.format(time=time)}</p>\n'
 
 

@@ -42,7 +42,7 @@ RESULT: Mapping[str, Any] = {
     "payment_id": "p-1",
     "amount": 12500,
     "creditor_name": "Jón Jónsson",
-    "creditor_account": "IS•• 0159 ••••",
+    "creditor_account": "0159-26-•••654",
     "human_action": "open_link",
     "approval_url": "https://bank.example/approve/1",
     "approval_host": "bank.example",

@@ -56,7 +56,7 @@ def intent(
         creditor_name=creditor_name,
         creditor_ssn=creditor_ssn,
         account_key=account_key,
-        masked_account="IS•• 0159 ••••",
+        masked_account="0159-26-•••654",
         creditor_bban=account_key[2:],
         purpose=purpose,
         warnings=warnings,

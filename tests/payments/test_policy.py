@@ -232,7 +232,7 @@ def test_the_question_says_amount_payee_and_account_and_why_it_is_asked() -> Non
         creditor_name="Kaffihúsið ehf.",
         creditor_ssn=KENNITALA,
         account_key="IS" + BBAN,
-        masked_account="IS•• 0159 ••••",
+        masked_account="0159-26-•••654",
     )
 
 

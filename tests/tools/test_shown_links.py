@@ -89,7 +89,7 @@ async def test_only_a_link_that_is_shown_can_lapse(tmp_path: Path, status: Statu
 def test_a_client_that_opens_the_link_itself_says_so_too(language: Language) -> None:
     """The words beside the link are all that a person sees there."""
     presentation, link = Presentation(language=language), Link(LINK, "bank.example", punycode=False)
-    shown = Shown(1_000, "Kaffihúsið ehf.", "IS•• 0159 ••••")
+    shown = Shown(1_000, "Kaffihúsið ehf.", "0159-26-•••654")
     first, second = (presentation.hand_over(shown, link, replaces=replaces) for replaces in (False, True))
     assert second == f"{first} {PERSON[language]['replaces']}"
 

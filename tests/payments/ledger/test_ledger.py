@@ -123,7 +123,7 @@ def test_a_new_key_is_claimed_and_sending_in_one_step(ledger: Ledger) -> None:
         state=ClaimState.SENDING,
         amount_isk=1000,
         creditor_name="Jón Jónsson",
-        masked_account="IS•• 0159 ••••",
+        masked_account="0159-26-•••654",
         claimed_at=NOON,
         updated_at=NOON,
         purpose="ink",
