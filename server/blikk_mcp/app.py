@@ -20,7 +20,7 @@ from opentelemetry.trace import NoOpTracer
 
 from blikk_mcp import __version__
 from blikk_mcp.card import EXTENSION
-from blikk_mcp.desk.state_boundary import LazyStateBoundary
+from blikk_mcp.desk.state_boundary import LazyStateBoundary, read_answers
 from blikk_mcp.settings.settings import Settings
 from blikk_tools.about import SERVER_INSTRUCTIONS
 
@@ -59,7 +59,7 @@ class App:
         )
         server.extensions[EXTENSION] = {}
         # In the place of the SDK's own middleware, which makes spans.
-        server.middleware[:] = [LazyStateBoundary()]
+        server.middleware[:] = [LazyStateBoundary(), read_answers]
         _make_no_spans()
         return server
 

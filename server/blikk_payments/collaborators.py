@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
-from blikk_payments.models import Question
+from blikk_payments.models import Confirmation, Question
 
 T = TypeVar("T")
 
@@ -26,8 +26,8 @@ class Channel(Protocol):
 class Asker(Protocol):
     """The way to a person, if the client has one."""
 
-    async def confirm(self, question: Question) -> bool:
-        """Put the question to a person; true only for an explicit yes."""
+    async def confirm(self, question: Question) -> Confirmation:
+        """Put the question to a person; `YES` only for an explicit yes to exactly this question."""
         ...
 
 

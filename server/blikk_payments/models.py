@@ -113,6 +113,14 @@ class Facts:
         return (*intent.warnings, LOOKALIKE_NAME) if self.lookalike else intent.warnings
 
 
+class Confirmation(StrEnum):
+    """What came of a question. `unanswered`: nobody may have been asked, so it is neither a yes nor a no."""
+
+    YES = "yes"
+    DECLINED = "declined"
+    UNANSWERED = "unanswered"
+
+
 class QuestionKind(StrEnum):
     """Why a person is asked."""
 
@@ -136,3 +144,4 @@ class Question:
     masked_account: str = ""
     duplicate_of: str = ""
     warnings: tuple[str, ...] = ()
+    purpose: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blikk_payments.errors import ConfirmationRequired, PolicyDenied, PossibleDuplicate
+from blikk_payments.errors import ConfirmationRequired, ErrorCode, PolicyDenied, PossibleDuplicate
 from blikk_payments.identifiers import holder_of_iban
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, Question, QuestionKind
 
@@ -64,12 +64,12 @@ class Policy:
             duplicate_of = earlier.payment_id if earlier else ""
             question = _question(intent, facts.warnings(intent), above=above, duplicate_of=duplicate_of)
             if confirmed != question:
-                raise ConfirmationRequired("a person has to confirm this payment first", question)
+                raise ConfirmationRequired("a person has to confirm this payment first", question, earlier)
             return
         if above:
             raise PolicyDenied(
                 f"payments above {self.ask_above_isk} ISK need a person's yes, and this client cannot ask one",
-                code="confirmation_required",
+                code=ErrorCode.CONFIRMATION_REQUIRED,
             )
         if earlier is not None and intent.confirmed_duplicate_of != earlier.payment_id:
             raise PossibleDuplicate(
@@ -82,7 +82,7 @@ class Policy:
         if self.allowed_creditors and not any(entry.covers(intent) for entry in self.allowed_creditors):
             raise PolicyDenied(
                 "this creditor is not on the operator's list (BLIKK_ALLOWED_CREDITORS)",
-                code="creditor_not_allowed",
+                code=ErrorCode.CREDITOR_NOT_ALLOWED,
             )
         if intent.amount_isk > self.max_amount_isk:
             raise PolicyDenied(f"one payment may be {self.max_amount_isk} ISK at most (BLIKK_MAX_AMOUNT_ISK)")
@@ -94,7 +94,7 @@ class Policy:
         if facts.claims_last_minute >= self.creates_per_minute:
             raise PolicyDenied(
                 f"{self.creates_per_minute} new payments a minute at most (BLIKK_CREATES_PER_MINUTE)",
-                code="rate_limited",
+                code=ErrorCode.RATE_LIMITED,
             )
 
 
@@ -121,4 +121,5 @@ def _question(intent: PaymentIntent, warnings: tuple[str, ...], *, above: bool, 
         masked_account=intent.masked_account,
         duplicate_of=duplicate_of,
         warnings=warnings,
+        purpose=intent.purpose,
     )

@@ -16,7 +16,7 @@ import anyio
 import anyio.abc
 
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
-from blikk_payments.errors import StatusUnavailable
+from blikk_payments.errors import ErrorCode, StatusUnavailable
 from blikk_payments.ladder import Ladder
 from blikk_payments.models import PaymentRecord
 
@@ -158,7 +158,7 @@ class Poller:
             # A defect of ours must cost this reading, not every payment that the process is watching.
             logger.exception("reading a payment failed unexpectedly")
             self._back_off(0.0)
-            error = StatusUnavailable("the status could not be read", code="internal_error")
+            error = StatusUnavailable("the status could not be read", code=ErrorCode.INTERNAL_ERROR)
             return Reading(before, error, anyio.current_time())
         self._failures = 0
         return Reading(record, None, anyio.current_time())

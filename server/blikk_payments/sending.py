@@ -13,14 +13,14 @@ import anyio.abc
 from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 from blikk_payments.collaborators import Blocking, Channel
-from blikk_payments.errors import OutcomeUnknown, PaymentsError
+from blikk_payments.errors import ErrorCode, OutcomeUnknown, PaymentsError
 from blikk_payments.ledger.protocol import IllegalTransition, Ledger
 from blikk_payments.models import ClaimState, PaymentRecord
 
 SHUTDOWN_GRACE_SECONDS = 1.0
 """How long requests that are under way may still finish when the process ends."""
 
-REFUSAL_CODES = {401: "unauthorized", 403: "wrong_channel", 404: "not_found"}
+REFUSAL_CODES = {401: ErrorCode.UNAUTHORIZED, 403: ErrorCode.WRONG_CHANNEL, 404: ErrorCode.NOT_FOUND}
 """Blikk's definite answers that have a word of their own; every other one is `rejected_by_blikk`."""
 
 logger = logging.getLogger(__name__)
@@ -135,9 +135,9 @@ class Sender:
         try:
             answer = await self._channel.create(sending.order)
         except NotSent as error:
-            await self._keep(sending, refused("blikk_unavailable", error.bank_text))
+            await self._keep(sending, refused(ErrorCode.BLIKK_UNAVAILABLE, error.bank_text))
         except Refused as error:
-            code = REFUSAL_CODES.get(error.status or 0, "rejected_by_blikk")
+            code = REFUSAL_CODES.get(error.status or 0, ErrorCode.REJECTED_BY_BLIKK)
             await self._keep(sending, refused(code, error.bank_text))
         except Uncertain as error:
             reason = f"status {error.status}" if error.status else "no answer"

@@ -18,6 +18,7 @@ from blikk_payments.channel.wire import NEEDS_PERSON, PaymentOrder
 from blikk_payments.collaborators import Asker, Blocking, Channel
 from blikk_payments.errors import (
     ConfirmationRequired,
+    ErrorCode,
     LedgerUnavailable,
     PaymentNotFound,
     PolicyDenied,
@@ -26,7 +27,8 @@ from blikk_payments.errors import (
 from blikk_payments.ladder import Ladder
 from blikk_payments.ledger.pool import LedgerPool
 from blikk_payments.ledger.protocol import Claim, Ledger
-from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
+from blikk_payments.models import ClaimState, Confirmation, Facts, PaymentIntent, PaymentRecord, Question
+from blikk_payments.overview import Overview
 from blikk_payments.policy import Policy
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
 from blikk_payments.sending import REFUSAL_CODES, Sender, with_answer
@@ -73,6 +75,7 @@ class PaymentService:
         self._now = now
         self._stack = AsyncExitStack()
         self._run_blocking = run_blocking or LedgerPool()
+        self.overview = Overview(ledger, self._run_blocking, now)
 
     async def __aenter__(self) -> PaymentService:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
@@ -193,9 +196,13 @@ class PaymentService:
         try:
             self._policy.check(intent, facts, can_ask=True, confirmed=None)
         except ConfirmationRequired as required:
-            if not await asker.confirm(required.question):
-                raise PolicyDenied("the person did not confirm this payment", code="confirmation_declined") from None
-            return required.question
+            answer = await asker.confirm(required.question)
+            if answer is Confirmation.YES:
+                return required.question
+            if answer is Confirmation.UNANSWERED:
+                raise required.unanswered() from None
+            message = "It was declined: by the person, or by a client that runs without one."
+            raise PolicyDenied(message, code=ErrorCode.CONFIRMATION_DECLINED) from None
         return None
 
     async def _peek(self, record: PaymentRecord) -> Snapshot:
@@ -243,7 +250,7 @@ class PaymentService:
         try:
             answer = await self._channel.read(payment_id, attempts=attempts)
         except ReadRefused as error:
-            code = REFUSAL_CODES.get(error.status or 0, "blikk_unavailable")
+            code = REFUSAL_CODES.get(error.status or 0, ErrorCode.BLIKK_UNAVAILABLE)
             raise StatusUnavailable(str(error), code=code, bank_text=error.bank_text) from error
         except ReadFailed as error:
             raise StatusUnavailable(

@@ -20,7 +20,7 @@ from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.protocol import Claim
-from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord, Question
+from blikk_payments.models import ClaimState, Confirmation, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
 
@@ -282,15 +282,16 @@ class Person:
     """Somebody who can be asked, and who always says the same."""
 
     yes: bool = True
+    says: Confirmation | None = None
     questions: list[Question] = field(default_factory=list[Question])
     meanwhile: Callable[[], Awaitable[object]] | None = None
 
-    async def confirm(self, question: Question) -> bool:
+    async def confirm(self, question: Question) -> Confirmation:
         """Put the question."""
         self.questions.append(question)
         if self.meanwhile is not None:
             await self.meanwhile()
-        return self.yes
+        return self.says or (Confirmation.YES if self.yes else Confirmation.DECLINED)
 
 
 @dataclass(frozen=True)

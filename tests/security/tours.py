@@ -201,7 +201,7 @@ async def _echoed_reads(tour: Tour, blikk: EchoingBlikk) -> None:
             blikk.line_up(write, KEY)
             await tour.read(created["payment_id"])
     with tour.scene("await_payment, echoes"):
-        arguments = {"payment_id": created["payment_id"], "wait_seconds": 0, "human_informed": True}
+        arguments = {"payment_id": created["payment_id"], "wait_seconds": 1, "human_informed": True}
         for write, text in ((REFUSALS["problem title"], KEY), (CREATED["message"], KEY), (REFUSALS["a page"], KEY)):
             blikk.line_up(write, text)
             await tour.caller.call("await_payment", arguments, _meta={"progressToken": KEY})
@@ -275,7 +275,7 @@ async def _a_broken_ledger(tour: Tour) -> None:
     with tour.scene("the ledger is damaged"):
         tour.place.ledger.write_bytes(b"not a ledger " * 1000)
         await tour.create()
-        await tour.caller.call("await_payment", {"payment_id": "pay_000001", "wait_seconds": 0})
+        await tour.caller.call("await_payment", {"payment_id": "pay_000001", "wait_seconds": 1})
 
 
 # The sandbox's faults, and then the commands on the ledger that they left -------------------------------------------
@@ -325,7 +325,7 @@ async def _every_fault(tour: Tour, sandbox: RunningSandbox) -> None:
             await _control(sandbox, "faults", None)
     with tour.scene("await_payment under echo_key"):
         await _control(sandbox, "faults", {"fault": "echo_key", "operation": "read", "status": 401})
-        await tour.caller.call("await_payment", {"payment_id": created["payment_id"], "wait_seconds": 0})
+        await tour.caller.call("await_payment", {"payment_id": created["payment_id"], "wait_seconds": 1})
 
 
 async def _questions(tour: Tour) -> None:
@@ -496,7 +496,7 @@ async def own_sandbox(root: Path, haul: Haul) -> None:
             another = {"name": "create_payment", "arguments": tour.next_payment(), "_meta": MODERN_META}
             await caller.ask("tools/call", another)
         with tour.scene("a wait in the modern era"):
-            wait = {"payment_id": created["payment_id"], "wait_seconds": 0}
+            wait = {"payment_id": created["payment_id"], "wait_seconds": 1}
             await caller.ask("tools/call", {"name": "await_payment", "arguments": wait, "_meta": MODERN_META})
         await tour.end()
 

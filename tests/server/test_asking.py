@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import mcp_types as types
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from blikk_mcp.desk.asking import asker_for
+from blikk_mcp.desk.desk import RisingProgress
+from blikk_payments.models import Confirmation, Question, QuestionKind
 from blikk_sandbox.running import RunningSandbox
+from blikk_tools.instructions import Presentation
+from tests.payments.doubles import virtual_time
 from tests.sandbox_control import received
-from tests.server.running import PAYMENT, call, connected, environment, spawned
+from tests.server.running import PAYMENT, Process, call, connected, environment, spawned
 
 pytestmark = pytest.mark.anyio
 
@@ -60,14 +69,13 @@ async def test_a_yes_lets_the_payment_pass(environ: dict[str, str], sandbox: Run
     "answer",
     [
         {"action": "decline"},
-        {"action": "cancel"},
         {"action": "accept", "content": {"confirm": False}},
         {"action": "accept", "content": {}},
         {"action": "accept", "content": {"confirm": "true"}},
     ],
-    ids=["declined", "cancelled", "box not ticked", "no box", "words in the box"],
+    ids=["declined", "box not ticked", "no box", "words in the box"],
 )
-async def test_anything_but_a_yes_sends_nothing(
+async def test_a_no_sends_nothing(
     environ: dict[str, str], sandbox: RunningSandbox, mode: str, answer: dict[str, Any]
 ) -> None:
     """Others' defect: a confirmation that was declined and the call went on."""
@@ -75,6 +83,172 @@ async def test_anything_but_a_yes_sends_nothing(
         result = await call(client, "create_payment", PAYMENT)
     assert (result["outcome"], result["error_code"]) == ("refused", "confirmation_declined")
     assert received(sandbox) == []
+
+
+NO_ANSWERS: dict[str, Any] = {
+    "cancelled": {"action": "cancel"},
+    "accepted without content": {"action": "accept"},
+    "content null": {"action": "accept", "content": None},
+    "nothing": {},
+    "content a list": {"action": "accept", "content": ["confirm"]},
+    "content text": {"action": "accept", "content": "confirm"},
+    "an object in the box": {"action": "accept", "content": {"confirm": {"yes": True}}},
+    "an unknown action": {"action": "approve", "content": {"confirm": True}},
+    "no action": {"content": {"confirm": True}},
+    "an action that is a number": {"action": 1, "content": {"confirm": True}},
+    "another kind of answer": {"role": "user", "model": "m", "content": {"type": "text", "text": "yes"}},
+}
+"""Answers from which nobody can tell whether a person was asked."""
+
+
+async def raw_handshake(server: Process, arguments: Any, given: Any) -> dict[str, Any]:
+    """One create by a client of the handshake era, which answers the question with exactly this."""
+    number = await server.send("tools/call", {"name": "create_payment", "arguments": arguments})
+    while True:
+        message = await server.receive()
+        if message.get("method") == "elicitation/create":
+            await server.send_line(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": given}))
+        elif message.get("id") == number:
+            return message
+
+
+async def raw_modern(server: Process, arguments: Any, given: Any) -> dict[str, Any]:
+    """The same in the modern era: the call is repeated with exactly this for an answer."""
+    params: dict[str, Any] = {"name": "create_payment", "arguments": arguments, "_meta": FORM_META}
+    first = await server.ask("tools/call", params)
+    state = first["result"]["requestState"]
+    return await server.ask("tools/call", {**params, "inputResponses": given, "requestState": state})
+
+
+@pytest.mark.parametrize("era", ["handshake", "modern"])
+async def test_what_is_no_answer_is_no_refusal_either_and_sends_nothing(
+    environ: dict[str, str], sandbox: RunningSandbox, era: str
+) -> None:
+    """Headless clients send `cancel` by themselves, others send what is no answer: nobody may have been asked."""
+    ended: dict[str, tuple[str, str, bool]] = {}
+    async with spawned(environ) as server:
+        if era == "handshake":
+            await server.initialize(capabilities={"elicitation": {}})
+        for name, given in NO_ANSWERS.items():
+            if era == "handshake":
+                answered = await raw_handshake(server, PAYMENT, given)
+            else:
+                answered = await raw_modern(server, PAYMENT, {"confirm": given})
+            result = answered["result"]["structuredContent"]
+            ended[name] = (result["outcome"], result["error_code"], "no answer" in result["human_instruction"])
+    assert ended == dict.fromkeys(NO_ANSWERS, ("refused", "confirmation_required", True))
+    assert received(sandbox) == []
+
+
+async def test_a_repeated_call_without_an_answer_is_answered_too(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """In the modern era the answers are a map; whatever else comes is no answer, and no protocol error."""
+    async with spawned(environ) as server:
+        for given in ({}, [], None, "yes", {"other": {"action": "accept"}}, {"confirm": None}):
+            answered = await raw_modern(server, PAYMENT, given)
+            assert answered["result"]["structuredContent"]["error_code"] == "confirmation_required"
+    assert received(sandbox) == []
+
+
+@pytest.mark.parametrize("era", ["handshake", "modern"])
+async def test_a_duplicate_that_nobody_answered_for_stays_a_possible_duplicate(
+    sandbox: RunningSandbox, tmp_path: Path, era: str
+) -> None:
+    """The earlier payment's id is named, and the words do not say that the person declined."""
+    other = {**PAYMENT, "idempotency_key": "order-0002"}
+    async with spawned(environment(sandbox, tmp_path)) as server:
+        if era == "handshake":
+            await server.initialize(capabilities={"elicitation": {}})
+            first = (await raw_handshake(server, PAYMENT, {}))["result"]["structuredContent"]
+            held = (await raw_handshake(server, other, {"action": "cancel"}))["result"]["structuredContent"]
+        else:
+            params: dict[str, Any] = {"name": "create_payment", "arguments": dict(PAYMENT), "_meta": FORM_META}
+            first = (await server.ask("tools/call", params))["result"]["structuredContent"]
+            answered = await raw_modern(server, other, {"confirm": {"action": "cancel"}})
+            held = answered["result"]["structuredContent"]
+    assert (held["outcome"], held["error_code"]) == ("refused", "possible_duplicate")
+    assert (held["payment_id"], held["idempotency_key"]) == (first["payment_id"], "order-0002")
+    assert "declined" not in held["next_step"] + held["human_instruction"]
+    assert len(received(sandbox)) == 1
+
+
+async def test_a_yes_to_the_amount_is_none_to_a_duplicate_that_appeared_meanwhile(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """The state is bound to the question that was asked: another question has to be asked anew."""
+    params: dict[str, Any] = {"name": "create_payment", "arguments": dict(PAYMENT), "_meta": FORM_META}
+    equal: dict[str, Any] = {**params, "arguments": {**PAYMENT, "idempotency_key": "order-0002"}}
+    yes = {"confirm": YES}
+    async with spawned(environ) as server:
+        asked = (await server.ask("tools/call", params))["result"]
+        meanwhile = (await server.ask("tools/call", equal))["result"]
+        made = await server.ask(
+            "tools/call", {**equal, "inputResponses": yes, "requestState": meanwhile["requestState"]}
+        )
+        assert made["result"]["structuredContent"]["outcome"] == "needs_human"
+        old = {**params, "inputResponses": yes, "requestState": asked["requestState"]}
+        again = (await server.ask("tools/call", old))["result"]
+        assert again["resultType"] == "input_required"
+        assert "second time" in again["inputRequests"]["confirm"]["params"]["message"]
+        assert len(received(sandbox)) == 1
+        confirmed = await server.ask(
+            "tools/call", {**params, "inputResponses": yes, "requestState": again["requestState"]}
+        )
+        assert confirmed["result"]["structuredContent"]["outcome"] == "needs_human"
+    assert len(received(sandbox)) == 2
+
+
+class SilentSession:
+    """A client that shows a form to nobody, and keeps what it is told meanwhile."""
+
+    client_capabilities = types.ClientCapabilities(elicitation=types.ElicitationCapability())
+
+    async def elicit_form(self, *question: Any, **more: Any) -> types.ElicitResult:
+        """Never answered."""
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("anyio_backend", [virtual_time()], ids=["virtual time"])
+async def test_a_question_ends_within_fifty_seconds_and_reports_progress_until_then(anyio_backend: Any) -> None:
+    """TypeScript clients give a call up after 60 s without a word."""
+    reports: list[tuple[float, float, str]] = []
+
+    async def progress(done_seconds: float, of_seconds: float, message: str) -> None:
+        reports.append((done_seconds, of_seconds, message))
+
+    ctx: Any = SimpleNamespace(session=SilentSession(), protocol_version="2025-11-25", request_id=1)
+    params = types.CallToolRequestParams(name="create_payment", arguments={})
+    asker = asker_for(ctx, params, Presentation(language="is"), progress)
+    assert asker is not None
+    started = anyio.current_time()
+    assert await asker.confirm(a_question()) is Confirmation.UNANSWERED
+    assert anyio.current_time() - started == pytest.approx(50)
+    gone = [done for done, *_ in reports]
+    assert gone == sorted(set(gone))
+    assert max(later - earlier for earlier, later in pairwise([0.0, *gone, 50.0])) <= 3.1
+    assert {(of, message) for _, of, message in reports} == {(50.0, "Beðið eftir svari við spurningunni")}
+
+
+async def test_progress_only_ever_rises() -> None:
+    """MCP: a progress value must rise with each report, also where a clock stands still."""
+    told: list[float] = []
+
+    async def report(done: float, of: float, message: str) -> None:
+        told.append(done)
+
+    progress = RisingProgress(report)
+    for done in (0.0, 0.0, 1.0, 0.5, 1.0, 2.0, 2.0):
+        await progress(done, 10.0, "waiting")
+    assert told == [0.0, 1.0, 2.0]
+
+
+def a_question() -> Question:
+    """What a person is asked of the usual payment."""
+    return Question(
+        frozenset({QuestionKind.ABOVE_THRESHOLD}), "order-0001", 1_000, "Jón", "5510730339", "IS015926007654"
+    )
 
 
 @ERAS
@@ -111,7 +285,7 @@ async def test_a_client_that_can_ask_is_asked_about_a_duplicate_whatever_the_mod
             {**PAYMENT, "idempotency_key": "order-0002", "confirmed_duplicate_of": first["payment_id"]},
         )
     assert second["error_code"] == "confirmation_declined"
-    assert first["payment_id"] in person.asked[0]
+    assert "second time" in person.asked[0]
     assert len(received(sandbox)) == 1
 
 
@@ -184,7 +358,7 @@ async def test_a_client_that_fails_to_ask_confirms_nothing(environ: dict[str, st
 
     async with connected(environ, "legacy", elicitation_callback=fails) as client:
         result = await call(client, "create_payment", PAYMENT)
-    assert result["error_code"] == "confirmation_declined"
+    assert result["error_code"] == "confirmation_required"
     assert received(sandbox) == []
 
 

@@ -82,7 +82,7 @@ async def test_a_person_who_does_not_open_it_is_reported_and_not_asked_again(
         result = await waited(client, created["payment_id"])
         assert said in result["warnings"]
         assert (result["outcome"], result["approval_url"]) == ("needs_human", created["approval_url"])
-        again = await call(client, "await_payment", {"payment_id": created["payment_id"], "wait_seconds": 0})
+        again = await call(client, "await_payment", {"payment_id": created["payment_id"], "wait_seconds": 1})
         assert again["outcome"] == "needs_human"
     assert len(browser.opened) == 1
 
@@ -94,7 +94,7 @@ async def test_a_person_who_was_told_already_is_not_asked(environ: dict[str, str
     async with connected(environ, mode, elicitation_callback=browser) as client:
         created = await call(client, "create_payment", PAYMENT)
         await call(
-            client, "await_payment", {"payment_id": created["payment_id"], "human_informed": True, "wait_seconds": 0}
+            client, "await_payment", {"payment_id": created["payment_id"], "human_informed": True, "wait_seconds": 1}
         )
     assert browser.opened == []
 

@@ -30,10 +30,10 @@ async def waited(at: Desk, **changes: Any) -> tuple[str, float]:
 
 @pytest.mark.parametrize(
     ("asked_for", "expected"),
-    [({}, 25), ({"wait_seconds": 0}, 0), ({"wait_seconds": 7}, 7), ({"wait_seconds": 45}, 45)],
+    [({}, 25), ({"wait_seconds": 0}, 25), ({"wait_seconds": 7}, 7), ({"wait_seconds": 45}, 45)],
 )
 async def test_it_waits_as_long_as_it_is_told(tmp_path: Path, asked_for: dict[str, int], expected: float) -> None:
-    """BLIKK_WAIT_SECONDS is the default, 25; 0 looks once."""
+    """BLIKK_WAIT_SECONDS is the default, 25; 0 is the default too, since models send it for "unset"."""
     async with desk(tmp_path, answer(Status.PENDING)) as at:
         await at.call("create_payment", arguments())
         assert await waited(at, **asked_for) == ("pending", pytest.approx(expected, abs=0.1))

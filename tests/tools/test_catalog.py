@@ -168,7 +168,8 @@ def test_a_schema_is_flat_and_plain(tool: str, kind: str) -> None:
     assert banned & {keyword for keyword, _ in found} == set()
     assert [value for keyword, value in found if value is None or (keyword == "type" and value == "null")] == []
     assert {value for keyword, value in found if keyword == "type"} <= {"object", "string", "integer", "boolean"}
-    assert (schema["type"], schema["additionalProperties"]) == ("object", False)
+    # google-genai cannot read `additionalProperties` in an input schema; that there are no others is checked.
+    assert (schema["type"], schema.get("additionalProperties", ...)) == ("object", ... if kind == "input" else False)
     assert [name for name, value in schema["properties"].items() if value["type"] == "object"] == []
 
 
@@ -216,7 +217,6 @@ def test_what_the_code_takes_the_schema_takes(tool: str, good: dict[str, Any]) -
     """A client that validates by the schema must not refuse a good call."""
     validator = Draft202012Validator(TOOLS[tool].input_schema)
     assert validator.is_valid(good)  # pyright: ignore[reportUnknownMemberType]
-    assert not validator.is_valid({**good, "description": "x"})  # pyright: ignore[reportUnknownMemberType]
 
 
 def test_the_unit_is_said_where_an_amount_is_asked_for() -> None:

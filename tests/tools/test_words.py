@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from string import Formatter
 from typing import Any, get_args
 
@@ -10,12 +11,14 @@ import pytest
 
 from blikk_payments.channel.links import check_link
 from blikk_payments.channel.wire import Status
-from blikk_payments.errors import PaymentsError, StatusUnavailable
+from blikk_payments.errors import ErrorCode, PaymentsError, StatusUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord, Question, QuestionKind
 from blikk_payments.snapshot import Snapshot, told
 from blikk_tools.about import SERVER_INSTRUCTIONS
 from blikk_tools.instructions import Presentation, Shown
-from blikk_tools.phrases import PERSON, WARNINGS, Language
+from blikk_tools.lines import columns
+from blikk_tools.outcomes import HumanAction
+from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, of_snapshot
 from tests.payments.doubles import BBAN, KENNITALA, KEY, LINK, a_record
@@ -28,8 +31,8 @@ NOTHING_IS_PAID: dict[Language, re.Pattern[str]] = {
     "is": re.compile(r"Ekkert (er greitt fyrr en þú samþykkir|hefur verið greitt)"),
 }
 NO_CODES: dict[Language, str] = {
-    "en": "Nobody but your bank may ask you for codes",
-    "is": "Enginn nema bankinn þinn má biðja þig um kóða",
+    "en": "Never give codes to anyone but your bank",
+    "is": "Gefðu engum kóða nema bankanum þínum",
 }
 ENGINEERS_WORDS = re.compile(
     r"\b(JSON|APIs?|tokens?|endpoints?|SCA|HTTPS?|URLs?|MCP|idempotency\w*|\w+_\w+|ledger|null|boolean|string|parameters?"
@@ -37,7 +40,7 @@ ENGINEERS_WORDS = re.compile(
     re.IGNORECASE,
 )
 READ_ERRORS = ["unauthorized", "wrong_channel", "not_found", "blikk_unavailable", "ledger_unavailable"]
-NO_MONEY_MOVES = re.compile(r"Nothing was sent|No payment was made|was not made")
+NO_MONEY_MOVES = re.compile(r"Nothing was sent|This call sent nothing|No payment was made|was not made")
 
 
 def told_as(
@@ -107,7 +110,7 @@ def test_the_instruction_says_amount_payee_account_and_that_nothing_is_paid(
 def test_the_host_is_said_beside_the_link_and_the_link_is_not_wrapped(language: Language) -> None:
     """The host is given separately, so that a person can check it; the link is never wrapped in markdown."""
     instruction = told_as(asking_for_a_person(), language=language).human_instruction
-    assert f" {LINK} " in instruction
+    assert LINK in instruction.split("\n")
     assert len(re.findall(r"bank\.example", instruction)) == 2
     assert "](" not in instruction
     assert "<" not in instruction
@@ -120,7 +123,9 @@ def test_a_person_is_told_whether_the_money_is_real(language: Language) -> None:
     for environment in ENVIRONMENTS:
         presentation = Presentation(environment=environment, language=language, blikk_host="pay.example")
         instruction = of_snapshot(Snapshot(asking_for_a_person(), fresh=True), presentation).human_instruction
-        assert (words["real"] in instruction) == (environment == "production")
+        told = words[f"environment_{environment}"].format(host="pay.example")
+        assert (told != "") == (environment != "production")
+        assert told in instruction.split("\n") or not told
         assert ("pay.example" in instruction) == (environment == "custom")
     no_real_money = {"en": "no real money", "is": "engir raunverulegir peningar"}[language]
     assert [name for name in ENVIRONMENTS if no_real_money in words[f"environment_{name}"]] == ["stage", "sandbox"]
@@ -133,7 +138,7 @@ def test_only_a_payment_that_waits_for_a_person_tells_them_to_approve(status: St
     instruction = told_as(asking_for_a_person(status=status), language=language).human_instruction
     assert LINK not in instruction
     assert not re.search(r"approve|samþykktu", instruction, re.IGNORECASE)
-    words = {"en": ("Paid: ", "Not paid: "), "is": ("Greitt: ", "Ógreitt: ")}[language]
+    words = {"en": ("Paid: ", "Not paid: "), "is": ("Greitt: ", "Ekki greitt: ")}[language]
     paid, failed = instruction.startswith(words[0]), instruction.startswith(words[1])
     assert (paid, failed) == (
         status is Status.SUCCESS,
@@ -168,6 +173,8 @@ def test_a_payment_that_only_blikk_knows_is_no_payment_of_nothing(language: Lang
         "Jón“ (reikningur IS•• 0301 ••••). Greiddu „Önnu",
         "Jón „Þór“",
         '""""““””„„',
+        "Jón❞ Pay “Anna❝ now",
+        "Jón‟ ＂ 〞 〝 〟 ‶ ″ ‴ ⁗ « » ‹ › ‘‘ ’’ '' ‛‛ `` ´´ ＇＇ ʺ ˮ ״ 〃 「 」 『 』 🙶 🙷 🙸 ❛❛ ❜❜ ˝ ʼʼ",
     ],
 )
 def test_a_payees_name_cannot_end_its_own_quotation(name: str, language: Language) -> None:
@@ -180,10 +187,11 @@ def test_a_payees_name_cannot_end_its_own_quotation(name: str, language: Languag
     ):
         assert (text.count(opening), text.count(closing), text.count('"')) == (1, 1, 0)
         quoted = text[text.index(opening) + 1 : text.rindex(closing)]
-        assert len(quoted) == len(name)
+        assert not re.search(r"[❛❜❝❞‟＂〝〞〟«»‹›„″‴⁗「」『』🙶🙷🙸ʺˮ״〃`´＇]|''", quoted)
+        assert [word for word in re.findall(r"\w{3,}", name) if word not in quoted] == []
 
 
-@pytest.mark.parametrize("name", ["{url}", "{0.__class__}", "{payment} {host}", "%s", "{"])
+@pytest.mark.parametrize("name", ["{url}", "{0}", "{payment} {host}", "%s", "{"])
 def test_a_payees_name_is_no_template(name: str) -> None:
     """What is filled in is not filled in again."""
     instruction = told_as(asking_for_a_person(creditor_name=name)).human_instruction
@@ -191,18 +199,73 @@ def test_a_payees_name_is_no_template(name: str) -> None:
     assert instruction.count(LINK) == 1
 
 
+LINKS = [
+    "https://evil.example/pay",
+    "http://evil.example",
+    "//evil.example",
+    "evil.example",
+    "www.evil.example/login",
+    "evil.example/pay?to=1#now",
+    "EVIL.EXAMPLE",
+    "evil．example",
+    "evil。example",
+    "evil｡example",
+    "evil․example",
+    "evil.xn--mnchen-3ya",
+    "jon@evil.example",
+    "mailto:jon@evil",
+    "tel:+3545551234",
+    "sms:5551234",
+    "javascript:alert(1)",
+    "vscode://open",
+    "localhost/pay",
+    "/etc/passwd",
+    "C:\\pay",
+    "[pay](evil)",
+    "127.0.0.1:80",
+]
+LINKISH = re.compile(r"[\w-][.．。｡․][\w-]|\w:[^\s]|//|[/\\@]\w|\]\(")
+"""What a chat makes a link of: dotted names, schemes, paths, addresses, Markdown."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_in_somebody_elses_words_is_none_by_the_time_a_person_sees_it(link: str, language: Language) -> None:
+    """A forged invoice names a page to "approve" at; the only link a person is given is the bank's."""
+    name = f"Kría ehf. Approve at {link} instead"
+    presentation, bank = Presentation(language=language), check_link(LINK)
+    for fields in ({"creditor_name": name}, {"purpose": name}):
+        record = asking_for_a_person(**fields)
+        for text in (
+            told_as(record, language=language).human_instruction,
+            told_as(asking_for_a_person(**fields, status=Status.SUCCESS), language=language).human_instruction,
+            told_as(asking_for_a_person(**fields, approval_url=""), language=language).human_instruction,
+            presentation.hand_over(Shown.of(record), bank, HumanAction.OPEN_LINK, replaces=False),
+            presentation.question(question(**fields)),
+            presentation.refusal(Shown.of(record), ErrorCode.OVER_LIMIT),
+        ):
+            ours = (LINK, "bank.example", AMOUNTS[language])
+            assert LINKISH.findall(re.sub("|".join(map(re.escape, ours)), "", text)) == []
+            # Broken and not dropped: the person sees what was asked for, letter by letter.
+            assert letters(link) in letters(text)
+
+
+def letters(text: str) -> str:
+    """Letters and digits alone."""
+    return "".join(filter(str.isalnum, text))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    "name", ["Jón https://evil.example/pay", "[Jón](https://evil.example)", "http://evil.example", "Jón //evil.example"]
+    "name", ["Kría ehf.", "Kaffi & kökur (ehf.)", "O'Brien sf.", "Þ.G. verktakar", "Vefur.is ehf."]
 )
-def test_a_link_in_a_payees_name_is_not_handed_to_the_person(name: str, language: Language) -> None:
-    """The name gets the same cleaning as foreign text before a person sees it: the only link is the bank's."""
-    for text in (
-        told_as(asking_for_a_person(creditor_name=name), language=language).human_instruction,
-        told_as(asking_for_a_person(creditor_name=name, status=Status.SUCCESS), language=language).human_instruction,
-        Presentation(language=language).question(question(creditor_name=name)),
-    ):
-        assert re.findall(r"https?://[^\s]*evil|\]\(|//evil", text) == []
+def test_a_company_name_stays_readable(name: str, language: Language) -> None:
+    """A thin break at most, where a chat would see a link; no letter is lost, and no sign is hidden in it."""
+    text = told_as(asking_for_a_person(creditor_name=name), language=language).human_instruction
+    opening, closing = QUOTES[language]
+    quoted = text[text.index(opening) + 1 : text.index(closing)]
+    assert quoted.replace("\u2009", "") == name
+    assert quoted.count("\u2009") == {"Vefur.is ehf.": 1, "Þ.G. verktakar": 1}.get(name, 0)
 
 
 CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name")
@@ -219,18 +282,22 @@ def test_a_person_is_warned_of_a_doubtful_payee_before_they_act(code: str, langu
     for text in (
         told_as(record, language=language).human_instruction,
         told_as(asking_for_a_person(approval_url="", warnings=(code,)), language=language).human_instruction,
-        presentation.hand_over(Shown.of_record(record), link, replaces=False),
+        presentation.hand_over(Shown.of(record), link, HumanAction.OPEN_LINK, replaces=False),
         presentation.question(question(warnings=(code,))),
     ):
         assert text.count(caution) == 1
-        assert text.index(caution) < len(text) // 2
-    assert code in WARNINGS
+        above = text[: text.index(caution)]
+        # Amount, payee and account come first, and nothing else does: the link, say.
+        assert AMOUNTS[language] in above
+        assert "Kaffihúsið ehf." in above
+        assert len(above.strip().split("\n")) == 3
+    assert code in WARNINGS[language]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_person_is_not_bothered_with_warnings_that_are_not_for_them(language: Language) -> None:
     """Ours: what only the agent can correct stays in `warnings`."""
-    others = tuple(set(WARNINGS) - set(CAUTIONS))
+    others = tuple(set(WARNINGS[language]) - set(CAUTIONS))
     assert Presentation(language=language).cautions(others) == []
     plain = told_as(asking_for_a_person(), language=language).human_instruction
     assert plain == told_as(asking_for_a_person(warnings=("foreign_iban",)), language=language).human_instruction
@@ -239,12 +306,18 @@ def test_a_person_is_not_bothered_with_warnings_that_are_not_for_them(language: 
 # The question
 
 
-def question(*kinds: QuestionKind, creditor_name: str = "Kaffihúsið ehf.", warnings: tuple[str, ...] = ()) -> Question:
+def question(
+    *kinds: QuestionKind,
+    creditor_name: str = "Kaffihúsið ehf.",
+    warnings: tuple[str, ...] = (),
+    purpose: str = "",
+    earlier: str = "pay-9",
+) -> Question:
     """What a person is asked."""
     chosen = frozenset(kinds or (QuestionKind.ABOVE_THRESHOLD,))
-    earlier = "pay-9" if QuestionKind.DUPLICATE in chosen else ""
+    earlier = earlier if QuestionKind.DUPLICATE in chosen else ""
     account = "0159-26-•••654"
-    return Question(chosen, KEY, 1_234_000, creditor_name, KENNITALA, "IS" + BBAN, account, earlier, warnings)
+    return Question(chosen, KEY, 1_234_000, creditor_name, KENNITALA, "IS" + BBAN, account, earlier, warnings, purpose)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -265,9 +338,88 @@ def test_the_question_says_what_is_paid_to_whom_and_why_it_is_asked(
     for part in (AMOUNTS[language], "Kaffihúsið ehf.", "0159-26-•••654", words["ask_end"]):
         assert part in text
     assert (words["ask_above"] in text) == (QuestionKind.ABOVE_THRESHOLD in kinds)
-    assert ("pay-9" in text) == (QuestionKind.DUPLICATE in kinds)
+    assert (words["ask_duplicate"] in text) == (QuestionKind.DUPLICATE in kinds)
     assert [secret for secret in (BBAN, KENNITALA) if secret in text] == []
-    assert presentation.tick_box() == words["tick_box"]
+    again = QuestionKind.DUPLICATE in kinds
+    assert presentation.tick_box(question(*kinds)) == words["tick_box_again" if again else "tick_box"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_blikks_id_of_the_earlier_payment_is_not_in_a_persons_question(language: Language) -> None:
+    """An id is Blikk's text, and may be a sentence."""
+    asked = question(QuestionKind.DUPLICATE, earlier="Say-yes.It-is-fine:the-bank-agrees")
+    assert "bank-agrees" not in Presentation(language=language).question(asked)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_payment_is_for_is_shown_to_whoever_approves(language: Language) -> None:
+    """`purpose`: kept in the ledger and shown to the approver."""
+    presentation, purpose = Presentation(language=language), "Kaffi á skrifstofuna"
+    record = asking_for_a_person(purpose=purpose)
+    for text in (
+        told_as(record, language=language).human_instruction,
+        told_as(asking_for_a_person(purpose=purpose, approval_url=""), language=language).human_instruction,
+        presentation.hand_over(Shown.of(record), check_link(LINK), HumanAction.OPEN_LINK, replaces=False),
+        presentation.question(question(purpose=purpose)),
+    ):
+        assert purpose in text.split("\n")[2]
+
+
+# The lines
+
+LONG_NAME = "Hlutafélagið um " + "rekstur.kaffihúsa/" * 3
+WIDE_NAME = "李小龍" * 23
+LONG_PURPOSE = "Reikningur nr. 1234/2026: " + "x" * 114
+LONG_HOST = f"https://{'a' * 60}.{'b' * 60}.{'c' * 60}.example/approve"
+
+
+def all_texts(language: Language, environment: str) -> Iterator[str]:
+    """Everything that a person is ever told or asked, with the longest of everything in it."""
+    presentation = Presentation(environment=environment, language=language, blikk_host="pay." + "d" * 60 + ".example")
+    for name, purpose in (("Kría ehf.", ""), (LONG_NAME, LONG_PURPOSE), (WIDE_NAME, "茶" * 140), ("." * 70, "'" * 140)):
+        fields: dict[str, Any] = {"creditor_name": name, "purpose": purpose, "warnings": CAUTIONS}
+        shown = Shown(2**53 - 1, name, "0159-26-•••654", CAUTIONS, purpose)
+        for status in Status:
+            for url in (LINK, LONG_HOST, ""):
+                record = asking_for_a_person(**fields, status=status, approval_url=url, amount_isk=2**53 - 1)
+                for lapsed in (False, True):
+                    snapshot = Snapshot(record, fresh=True)
+                    yield of_snapshot(snapshot, presentation, replaces=True, lapsed=lapsed).human_instruction
+                    yield of_snapshot(Snapshot(record), presentation).human_instruction
+        for state in set(ClaimState) - {ClaimState.CREATED}:
+            yield of_snapshot(Snapshot(a_record(state=state, **fields)), presentation).human_instruction
+        for kinds in ([QuestionKind.ABOVE_THRESHOLD], [QuestionKind.DUPLICATE], list(QuestionKind)):
+            yield presentation.question(question(*kinds, **fields))
+            yield presentation.tick_box(question(*kinds))
+        for action in (HumanAction.OPEN_LINK, HumanAction.ONBOARDING):
+            yield presentation.hand_over(shown, check_link(LONG_HOST), action, replaces=True)
+        for code in ErrorCode:
+            for known in (shown, None):
+                yield presentation.refusal(known, code)
+                yield presentation.refusal(known, code, unknown_duplicate=True)
+                yield presentation.unread(known, code)
+            for tool in ("create_payment", "get_payment_status", "await_payment", "list_payments"):
+                yield of_error(PaymentsError("why", code=code), tool, presentation).human_instruction
+    for what in ("person", "bank", "answer"):
+        yield presentation.waiting(what)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_of_a_persons_words_is_too_wide_for_a_terminal_save_the_link(
+    language: Language, environment: str
+) -> None:
+    """Claude Code shows one terminal line per line of a question, and cuts the rest."""
+    lines = {line for text in all_texts(language, environment) for line in text.split("\n")}
+    assert len(lines) > 80
+    assert [line for line in lines if columns(line) > 76 and line not in (LINK, LONG_HOST)] == []
+    assert [line for line in lines if LINK in line and line != LINK] == []
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_a_line_is_measured_by_what_it_takes_on_a_screen() -> None:
+    """A wide character takes two columns."""
+    assert [columns("Kría"), columns("李小龍"), columns("")] == [4, 6, 0]
 
 
 # The model's words

@@ -7,13 +7,12 @@ Everywhere else the ordinary result carries the link. Either way only Blikk's st
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import anyio
 from pydantic import Field, field_validator
 
-from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import NEEDS_PERSON
 from blikk_payments.models import PaymentRecord
 from blikk_payments.snapshot import Snapshot
@@ -21,7 +20,7 @@ from blikk_tools.arguments import Arguments, checked, input_schema
 from blikk_tools.get_payment_status import checked_payment_id
 from blikk_tools.handed_links import Answer, HandedLink, Opener
 from blikk_tools.instructions import Shown
-from blikk_tools.result import Result, output_schema, result_of, shown_link
+from blikk_tools.result import ApprovalStep, Result, approval_step, output_schema
 from blikk_tools.tool import Annotations, Call, Tool
 
 DESCRIPTION = (
@@ -50,16 +49,20 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
         PaymentsError: the ledger cannot be read.
     """
     arguments = checked(AwaitPaymentArguments, raw)
-    call.payment_id = arguments.payment_id
-    given = "wait_seconds" in arguments.model_fields_set
-    seconds = min(arguments.wait_seconds if given else call.waits.default_seconds, call.waits.most_seconds)
-    waiting = _Waiting(call, arguments.payment_id, seconds, told=arguments.human_informed)
+    call.payment_id = payment_id = arguments.payment_id
+    if (record := await call.service.overview.under_key(payment_id)) is not None:
+        if not record.payment_id:
+            # Blikk has given no id yet, or never will: there is nothing that could be waited for.
+            return call.result(await call.service.status(idempotency_key=record.idempotency_key))
+        payment_id = record.payment_id
+    seconds = min(arguments.wait_seconds or call.waits.default_seconds, call.waits.most_seconds)
+    waiting = _Waiting(call, payment_id, seconds, told=arguments.human_informed)
     snapshot = await waiting.look()
     note = ""
-    while call.opener is not None and not note and (link := waiting.link_to_hand_over(snapshot)):
-        snapshot, note = await waiting.hand_over(call.opener, link, snapshot)
+    while call.opener is not None and not note and (step := waiting.to_hand_over(snapshot)):
+        snapshot, note = await waiting.hand_over(call.opener, step, snapshot)
     await waiting.finish(snapshot)
-    return result_of(call, snapshot, note=note)
+    return call.result(snapshot, note=note)
 
 
 class _Waiting:
@@ -79,45 +82,35 @@ class _Waiting:
             return record.status in NEEDS_PERSON and not self._knows(record, knows_of)
 
         async def tick(gone: float, record: PaymentRecord | None) -> None:
-            needs_person = record is not None and record.status in NEEDS_PERSON
+            what = "person" if record is not None and record.status in NEEDS_PERSON else "bank"
             done = anyio.current_time() - self._started
-            await self._call.progress(done, self._seconds, self._call.presentation.waiting(needs_person))
+            await self._call.progress(done, self._seconds, self._call.presentation.waiting(what))
 
         left = max(0.0, self._started + self._seconds - anyio.current_time())
         return await self._call.service.wait(self._payment_id, seconds=left, until=stop, tick=tick)
 
-    def link_to_hand_over(self, snapshot: Snapshot) -> Link | None:
+    def to_hand_over(self, snapshot: Snapshot) -> ApprovalStep | None:
         """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
-        record = snapshot.record
-        if not snapshot.fresh or record.status not in NEEDS_PERSON or self._told:
+        step = approval_step(snapshot, self._call.presentation)
+        if step.link is None or self._told:
             return None
         handed = self._call.handed.of(self._payment_id)
-        if handed is not None and handed.url == record.approval_url:
+        if handed is not None and handed.url == step.link.url:
             return None
-        return shown_link(record, self._call.presentation)
+        if self._call.presentation.cautions(snapshot.record.warnings) and not self._call.shown.has(self._payment_id):
+            # A client may show a link and little of its words: a caution has to be in a result first.
+            return None
+        return step
 
-    async def hand_over(self, opener: Opener, link: Link, snapshot: Snapshot) -> tuple[Snapshot, str]:
+    async def hand_over(self, opener: Opener, step: ApprovalStep, snapshot: Snapshot) -> tuple[Snapshot, str]:
         """Ask the client to open the link, and wait beside it; what stands after that, and a warning's code."""
+        link = step.link
+        assert link is not None
         replaces = self._call.shown.show(self._payment_id, link)
-        message = self._call.presentation.hand_over(Shown.of_record(snapshot.record), link, replaces=replaces)
+        shown = Shown.of(snapshot.record)
+        message = self._call.presentation.hand_over(shown, link, step.action, replaces=replaces)
         handed = HandedLink(uuid.uuid4().hex, link.url, "unasked")
-        answer: Answer = "unasked"
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-
-            async def ask() -> None:
-                nonlocal answer, failure
-                try:
-                    answer = await opener.open(link, message, handed.link_id)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
-                    failure = error  # raised below, as itself and not as a group of one
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(ask)
-            snapshot = await self.look(knows_of=link.url)
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+        answer, snapshot = await self._race(lambda: opener.open(link, message, handed.link_id), link.url, snapshot)
         if answer == "unasked":
             # Neither yes nor no while this wait lasted: the next one asks again.
             return snapshot, ""
@@ -127,6 +120,29 @@ class _Waiting:
             # The person may have approved by now: the wait goes on with a fresh look.
             return await self.look(), ""
         return snapshot, {"decline": "declined", "cancel": "cancelled"}.get(answer, "")
+
+    async def _race(
+        self, ask: Callable[[], Awaitable[Answer]], url: str, snapshot: Snapshot
+    ) -> tuple[Answer, Snapshot]:
+        """Ask and look side by side until the first of them ends; the answer, if any, and the newest snapshot."""
+        answer: Answer = "unasked"
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+
+            async def asking() -> None:
+                nonlocal answer, failure
+                try:
+                    answer = await ask()
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
+                    failure = error  # raised below, as itself and not as a group of one
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(asking)
+            snapshot = await self.look(knows_of=url)
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return answer, snapshot
 
     async def finish(self, snapshot: Snapshot) -> None:
         """Tell the client once that a link it opened has done its work."""

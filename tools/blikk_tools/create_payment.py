@@ -22,7 +22,7 @@ from blikk_payments.identifiers import (
 from blikk_payments.lookalikes import mixes_alphabets
 from blikk_payments.models import PaymentIntent
 from blikk_tools.arguments import IDEMPOTENCY_KEY_PATTERN, Arguments, checked, input_schema
-from blikk_tools.result import Result, output_schema, result_of
+from blikk_tools.result import Result, output_schema
 from blikk_tools.tool import Annotations, Call, Tool
 
 DESCRIPTION = (
@@ -139,7 +139,7 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
     intent = checked(CreatePaymentArguments, raw).intent()
     call.intent = intent
     snapshot = await call.service.create(intent, asker=call.asker)
-    return result_of(call, snapshot)
+    return call.result(snapshot)
 
 
 TOOL = Tool(

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from blikk_payments.channel.client import is_payment_id
 from blikk_tools.arguments import IDEMPOTENCY_KEY, Arguments, checked, input_schema
-from blikk_tools.result import Result, output_schema, result_of
+from blikk_tools.result import Result, output_schema
 from blikk_tools.tool import Annotations, Call, Tool
 
 DESCRIPTION = "Look up a payment by payment_id or by the idempotency_key it was created with. Changes nothing."
@@ -30,7 +30,7 @@ class GetPaymentStatusArguments(Arguments):
     @classmethod
     def _idempotency_key(cls, value: str) -> str:
         if value and not IDEMPOTENCY_KEY.fullmatch(value):
-            raise ValueError("has 8 to 128 of the characters A-Z a-z 0-9 . _ : -")
+            raise ValueError("must be 8 to 128 of the characters A-Z a-z 0-9 . _ : -")
         return value
 
     @model_validator(mode="after")
@@ -59,8 +59,11 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
     """
     arguments = checked(GetPaymentStatusArguments, raw)
     call.payment_id, call.idempotency_key = arguments.payment_id, arguments.idempotency_key
-    snapshot = await call.service.status(payment_id=arguments.payment_id, idempotency_key=arguments.idempotency_key)
-    return result_of(call, snapshot)
+    payment_id, key = arguments.payment_id, arguments.idempotency_key
+    if payment_id and (record := await call.service.overview.under_key(payment_id)) is not None:
+        payment_id, key = "", record.idempotency_key
+    snapshot = await call.service.status(payment_id=payment_id, idempotency_key=key)
+    return call.result(snapshot)
 
 
 TOOL = Tool(

@@ -68,6 +68,10 @@ class ShownLinks:
         _keep(self._links, payment_id, (link.url, replaces))
         return replaces
 
+    def has(self, payment_id: str) -> bool:
+        """Tell whether the person was given a link of this payment, with the words that go with it."""
+        return payment_id in self._links
+
 
 def _keep(links: OrderedDict[str, Kept], payment_id: str, kept: Kept) -> None:
     """Keep it as the newest, and forget the oldest if there are too many."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from blikk_payments.collaborators import Asker
 from blikk_payments.models import PaymentIntent
 from blikk_payments.service import PaymentService
+from blikk_payments.snapshot import Snapshot
 from blikk_tools.handed_links import HandedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
-
-if TYPE_CHECKING:
-    from blikk_tools.result import Result
+from blikk_tools.result import Result, approval_step, of_snapshot
 
 
 class Progress(Protocol):
@@ -46,6 +45,18 @@ class Call:
     payment_id: str = ""
     idempotency_key: str = ""
     cautions: list[str] = field(default_factory=list[str])
+
+    def result(self, snapshot: Snapshot, *, note: str = "") -> Result:
+        """Answer with a payment as it stands, and remember what the person is told by it.
+
+        `note` is the code of one more warning.
+        """
+        record = snapshot.record
+        self.cautions = self.presentation.cautions(record.warnings)
+        step = approval_step(snapshot, self.presentation)
+        replaces = self.shown.show(record.payment_id, step.link)
+        lapsed = record.link_may_have_lapsed(self.service.now())
+        return of_snapshot(snapshot, self.presentation, note=note, replaces=replaces, lapsed=lapsed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anyio
@@ -21,7 +21,7 @@ from blikk_mcp.payments import presentation_of
 from blikk_mcp.settings.settings import Settings
 from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.text import clean_text
-from blikk_payments.errors import PaymentsError
+from blikk_payments.errors import ErrorCode, PaymentsError
 from blikk_payments.service import PaymentService
 from blikk_tools.arguments import InvalidArguments
 from blikk_tools.catalog import catalog
@@ -42,7 +42,7 @@ Context = ServerRequestContext[Any, Any]
 class NotConfigured(PaymentsError):
     """The settings cannot be used; every call says which."""
 
-    code = "not_configured"
+    code = ErrorCode.NOT_CONFIGURED
 
 
 class Desk:
@@ -129,12 +129,13 @@ class Desk:
     def _prepare(self, ctx: Context, params: types.CallToolRequestParams) -> Call:
         if self._service is None:
             raise NotConfigured(str(self._settings))
+        progress = RisingProgress(ctx.session.report_progress)
         return Call(
             service=self._service,
             presentation=self._presentation,
-            progress=_Progress(ctx),
+            progress=progress,
             waits=self._waits,
-            asker=asker_for(ctx, params, self._presentation),
+            asker=asker_for(ctx, params, self._presentation, progress),
             opener=opener_for(ctx, params),
             handed=self._handed,
             shown=self._shown,
@@ -154,18 +155,19 @@ class Desk:
         )
 
 
-class _Progress:
-    """Progress notifications with strictly rising values, whatever the clock does."""
+class RisingProgress:
+    """Progress reports with strictly rising values, whatever the clock does."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, report: Callable[[float, float, str], Awaitable[None]]) -> None:
+        self._report = report
         self._last = -1.0
 
     async def __call__(self, done_seconds: float, of_seconds: float, message: str) -> None:
+        done_seconds = round(done_seconds, 3)
         if done_seconds <= self._last:
             return
         self._last = done_seconds
-        await self._ctx.session.report_progress(round(done_seconds, 3), max(of_seconds, done_seconds), message)
+        await self._report(done_seconds, max(of_seconds, done_seconds), message)
 
 
 def _listed(tool: Tool) -> types.Tool:

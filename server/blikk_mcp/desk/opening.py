@@ -13,6 +13,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
 from blikk_mcp.desk.asking import AnswerNeeded
 from blikk_payments.channel.links import Link
@@ -42,12 +43,12 @@ class _RequestOpener:
         self._ctx = ctx
 
     async def open(self, link: Link, message: str, link_id: str) -> Answer:
-        """The person's answer; a client that fails to ask counts as one that closed the question."""
+        """Ask, and read the answer; a client that fails to ask, or answers nonsense, has closed the question."""
         try:
             answer = await self._ctx.session.elicit_url(
                 message, link.url, link_id, related_request_id=self._ctx.request_id
             )
-        except MCPError:
+        except (MCPError, ValidationError):
             return "cancel"
         return answer.action
 

@@ -1,11 +1,14 @@
-"""The state that a repeated call brings back, sealed to tool and arguments by the SDK; loaded when there is some."""
+"""What a repeated call brings back: our state, sealed to tool and arguments by the SDK, and a person's answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
+import mcp_types as types
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from pydantic import ValidationError
 
 STATE_SECONDS = 600.0
 """How long a person's answer may take to come back."""
@@ -37,3 +40,21 @@ class LazyStateBoundary:
             security = RequestStateSecurity.ephemeral(ttl=STATE_SECONDS)
             self._boundary = RequestStateBoundary(security, default_audience="blikk-mcp")
         return self._boundary
+
+
+async def read_answers(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """The middleware: an answer of a shape that is none becomes `cancel`, and the call is answered and not refused."""
+    if ctx.params is None or "inputResponses" not in ctx.params:
+        return await call_next(ctx)
+    given: object = ctx.params["inputResponses"]
+    entries: Mapping[str, object] = cast("Any", given) if isinstance(given, Mapping) else {}
+    answers = {name: _answer(answer) for name, answer in entries.items()}
+    return await call_next(replace(ctx, params={**ctx.params, "inputResponses": answers}))
+
+
+def _answer(answer: object) -> object:
+    try:
+        types.ElicitResult.model_validate(answer, by_name=False)
+    except ValidationError:
+        return {"action": "cancel"}
+    return answer
