@@ -145,7 +145,8 @@ async def test_a_repeated_call_without_an_answer_is_answered_too(
 ) -> None:
     """In the modern era the answers are a map; whatever else comes is no answer, and no protocol error."""
     async with spawned(environ) as server:
-        for given in ({}, [], None, "yes", {"other": {"action": "accept"}}, {"confirm": None}):
+        shapes: list[Any] = [{}, [], None, "yes", {"other": {"action": "accept"}}, {"confirm": None}]
+        for given in shapes:
             answered = await raw_modern(server, PAYMENT, given)
             assert answered["result"]["structuredContent"]["error_code"] == "confirmation_required"
     assert received(sandbox) == []

@@ -234,6 +234,7 @@ def test_a_link_in_somebody_elses_words_is_none_by_the_time_a_person_sees_it(lin
     """A forged invoice names a page to "approve" at; the only link a person is given is the bank's."""
     name = f"Kría ehf. Approve at {link} instead"
     presentation, bank = Presentation(language=language), check_link(LINK)
+    fields: dict[str, Any]
     for fields in ({"creditor_name": name}, {"purpose": name}):
         record = asking_for_a_person(**fields)
         for text in (

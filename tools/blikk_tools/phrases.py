@@ -22,7 +22,7 @@ _ENGLISH = {
     "environment_sandbox": "This is a sandbox: no real money moves.",
     "environment_custom": "This goes through {host}, which is not one of Blikk's addresses.",
     "caution_holder_differs": "Careful: going by its number, the account belongs to somebody else.",
-    "caution_mixed_alphabets": "Careful: the payee's name mixes alphabets, as forged names do.",
+    "caution_mixed_alphabets": ("Careful: the payee's name mixes letters of different alphabets,\nas forged names do."),
     "caution_lookalike_name": (
         "Careful: the payee's name looks like an earlier payee's,\n"
         "but it is spelled differently and it goes to a different account."

@@ -13,7 +13,7 @@ import anyio
 
 from blikk_payments.errors import PaymentsError
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.models import PaymentIntent, Question
+from blikk_payments.models import Confirmation, PaymentIntent, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
 from blikk_payments.snapshot import Snapshot
@@ -57,10 +57,10 @@ class World:
 class Yes:
     """A person who wants both payments."""
 
-    async def confirm(self, question: Question) -> bool:
+    async def confirm(self, question: Question) -> Confirmation:
         """Put the question."""
         del question
-        return True
+        return Confirmation.YES
 
 
 @dataclass(frozen=True)
