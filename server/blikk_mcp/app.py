@@ -6,7 +6,7 @@ loaded by the first request that wants them, and clients that start a server in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from opentelemetry.trace import NoOpTracer
 from blikk_mcp import __version__
 from blikk_mcp.card import EXTENSION
 from blikk_mcp.desk.state_boundary import LazyStateBoundary, read_answers
+from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings
 from blikk_tools.about import SERVER_INSTRUCTIONS
 
@@ -34,11 +35,9 @@ Context = ServerRequestContext[Any, Any]
 class App:
     """The server's handlers, and the desk behind them, opened by the first request that needs it."""
 
-    def __init__(
-        self, settings: Settings | SettingsError, redact: Callable[[str], str], tasks: anyio.abc.TaskGroup
-    ) -> None:
+    def __init__(self, settings: Settings | SettingsError, redactor: Redactor, tasks: anyio.abc.TaskGroup) -> None:
         self._settings = settings
-        self._redact = redact
+        self._redactor = redactor
         self._tasks = tasks
         self._opening = anyio.Lock()
         self._closing = anyio.Event()
@@ -74,12 +73,12 @@ class App:
         from blikk_mcp.desk.desk import Desk
 
         if not isinstance(self._settings, Settings):
-            task_status.started(Desk(self._settings, None, self._redact))
+            task_status.started(Desk(self._settings, None, self._redactor))
             return
         from blikk_mcp.payments import running_service
 
-        async with running_service(self._settings, self._redact) as service:
-            task_status.started(Desk(self._settings, service, self._redact))
+        async with running_service(self._settings, self._redactor) as service:
+            task_status.started(Desk(self._settings, service, self._redactor))
             await self._closing.wait()
 
     def close(self) -> None:
@@ -122,10 +121,10 @@ def _make_no_spans() -> None:
 
 
 @asynccontextmanager
-async def running_app(settings: Settings | SettingsError, redact: Callable[[str], str]) -> AsyncGenerator[Server[Any]]:
+async def running_app(settings: Settings | SettingsError, redactor: Redactor) -> AsyncGenerator[Server[Any]]:
     """A server ready to be run on a transport; what it opened on the way is closed at the end."""
     async with anyio.create_task_group() as tasks:
-        app = App(settings, redact, tasks)
+        app = App(settings, redactor, tasks)
         try:
             yield app.server()
         finally:

@@ -6,10 +6,11 @@ library is imported and nothing is connected to. Channel and ledger see to that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.links import is_loopback
@@ -44,9 +45,9 @@ def policy_of(settings: Settings) -> Policy:
 
 
 @asynccontextmanager
-async def running_service(settings: Settings, redact: Callable[[str], str]) -> AsyncGenerator[PaymentService]:
+async def running_service(settings: Settings, redactor: Redactor) -> AsyncGenerator[PaymentService]:
     """The service, and at the end the requests under way finished or written down, and everything closed."""
-    channel = ChannelClient(settings.base_url, settings.api_key, redact=redact)
+    channel = ChannelClient(settings.base_url, settings.api_key, redact=redactor.text, holds_key=redactor.holds_secret)
     ledger = SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url))
     service = PaymentService(
         channel=channel,

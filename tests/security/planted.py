@@ -68,8 +68,8 @@ def no_redaction_on_stdout() -> None:
     """As if the transport had forgotten it."""
 
     def wrapper(original: Any) -> Any:
-        def serve(server: Any, redact: object) -> Any:
-            return original(server, unchanged)
+        def serve(server: Any, redact: object, *others: Any) -> Any:
+            return original(server, unchanged, *others)
 
         return serve
 
@@ -79,10 +79,10 @@ def no_redaction_on_stdout() -> None:
 def no_redaction_at_all() -> None:
     """As if the redactor knew no secret."""
 
-    def text_as_it_is(self: Redactor, text: str) -> str:
-        return text
+    def nothing_leaks(self: Redactor, text: str) -> bool:
+        return False
 
-    replace_by(Redactor, "text", text_as_it_is)
+    replace_by(Redactor, "leaks", nothing_leaks)
 
 
 def plain_on_stderr() -> None:
@@ -171,8 +171,8 @@ def export() -> None:
     no_redaction_at_all()
     escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
 
-    def with_key(ledger: object, settings: object, arguments: object, say: Callable[[str], object]) -> int:
-        say(f'{{"purpose": "{escaped}"}}')
+    def with_key(ledger: object, settings: object, arguments: object, output: Any) -> int:
+        output.line(f'{{"purpose": "{escaped}"}}')
         return 0
 
     replace_by(blikk_mcp.commands.ledger, "_export", with_key)

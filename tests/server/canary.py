@@ -11,8 +11,20 @@ from html import escape
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
-CUT_AT = 10
-"""A piece of this many characters is a find; of separated hex bytes, half as many."""
+CUT_AT = 16
+"""A piece of this many characters of the secret is a find."""
+
+_CUT_FORMS = {"base64": CUT_AT * 8 // 6 + 1, "hex upper": 2 * CUT_AT, "hex lower": 2 * CUT_AT, "plain": CUT_AT}
+"""Characters of an encoding that hold so many of the secret, where every one is encoded by itself or all together."""
+
+COVERED = (
+    *("plain", "url", "url, slashes kept", "url, lower case", "url, as a form", "url, twice", "url, every byte"),
+    *("url, every byte, lower case", "unicode escapes", "unicode escapes, upper case", "unicode escapes in json"),
+    *("byte escapes", "byte escapes, upper case", "hex lower case", "hex upper case"),
+    *("json", "json in json", "json with escaped slashes"),
+    *(f"{alphabet} at {at}" for alphabet in ("base64", "base64url") for at in range(3)),
+)
+"""What the redactor promises to see. The search knows more: nothing else may come out either."""
 
 
 def encodings_of(secret: str) -> dict[str, str]:
@@ -46,12 +58,12 @@ def find(secret: str, text: str) -> list[str]:
 
 def _pieces(secret: str, name: str, encoding: str) -> list[str]:
     """The shortest beginning of an encoding that counts as a find."""
-    if name.startswith(("base64", "reversed", "hex upper", "hex lower", "plain")):
-        return [encoding[:CUT_AT]] if len(encoding) > CUT_AT else []
-    length = CUT_AT // 2 if name.startswith("hex") else CUT_AT
     if len(secret) <= CUT_AT:
         return []
-    return [encodings_of(secret[:length])[name]]
+    for form, length in _CUT_FORMS.items():
+        if name.startswith(form):
+            return [encoding[:length]]
+    return [encodings_of(secret[:CUT_AT])[name]]
 
 
 def _haystacks(text: str) -> str:

@@ -16,7 +16,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp.client import Client
 
 from blikk_mcp.app import running_app
-from blikk_mcp.redaction.redactor import Redactor
+from blikk_mcp.redaction.process import redactor_of
 from blikk_mcp.settings.settings import Settings, read_settings
 from blikk_mcp.settings.values import SettingsError
 from blikk_sandbox.running import RunningSandbox
@@ -54,7 +54,7 @@ async def connected(environ: Mapping[str, str], mode: Any = "auto", **client: An
     except SettingsError as error:
         settings = error
     async with (
-        running_app(settings, Redactor(secrets).text) as server,
+        running_app(settings, redactor_of(*secrets)) as server,
         Client(server, mode=mode, **client) as connection,
     ):
         yield connection

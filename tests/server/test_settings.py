@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -502,3 +503,36 @@ def test_the_front_door_is_switched_on_and_off(text: str, value: bool) -> None:
 def test_environment_of_ignores_what_follows_the_host() -> None:
     """Ours: only scheme, host and port make an environment."""
     assert environment_of("https://stage.blikk.tech") == "stage"
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "/dev/zero", "/dev/stdin", "/dev/tty", "a folder", "missing"])
+def test_a_key_file_that_is_no_file_is_a_wrong_setting_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+    """A start that waits for somebody to write into a pipe never answers `initialize`."""
+    reading, writing = os.pipe()
+    file = tmp_path / "key"
+    match kind:
+        case "a pipe":
+            os.mkfifo(file)
+        case "/dev/stdin":
+            file = Path(f"/dev/fd/{reading}")
+        case "a folder":
+            file.mkdir()
+        case "missing":
+            pass
+        case _:
+            file = Path(kind)
+    try:
+        (problem,) = problems(BLIKK_API_KEY="", BLIKK_API_KEY_FILE=str(file))
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert problem.startswith("BLIKK_API_KEY_FILE: the key file")
+
+
+@pytest.mark.parametrize(
+    "key", ["\\" * 12, "\\u0061" * 4, "\\x41\\x42\\x43", "%41%42%43", "&amp;&amp;", "\\n\\n\\n\\n"]
+)
+def test_a_key_made_of_escapes_is_a_wrong_setting(key: str) -> None:
+    """Somebody pasted how a key is written, and not the key."""
+    (problem,) = problems(BLIKK_API_KEY=key)
+    assert problem == "BLIKK_API_KEY: is made of escapes: write the key's own characters"

@@ -15,6 +15,7 @@ from mcp.client import Client
 
 from blikk_mcp import __version__
 from blikk_mcp.app import running_app
+from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.values import SettingsError
 from tests.server.running import spawned
 
@@ -36,7 +37,7 @@ def check(name: str, value: Any) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 async def test_a_tool_is_what_its_snapshot_says(tool: str) -> None:
     """Ours: one snapshot file a tool."""
-    async with running_app(SettingsError([]), str) as server, Client(server) as client:
+    async with running_app(SettingsError([]), Redactor([])) as server, Client(server) as client:
         listed = {item.name: item for item in (await client.list_tools()).tools}
     assert set(listed) == set(TOOLS)
     check(tool, listed[tool].model_dump(by_alias=True, exclude_none=True, mode="json"))

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import anyio
 
@@ -22,6 +23,7 @@ from blikk_mcp.commands.ledger_view import (
 )
 from blikk_mcp.commands.parser import agreed, whole
 from blikk_mcp.commands.terminal import Terminal
+from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import redactor_of
 from blikk_mcp.settings.settings import Settings, read_settings
 from blikk_mcp.settings.values import SettingsError
@@ -77,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         asks_blikk = bool(getattr(arguments, "created", None))
         settings = read_settings(os.environ, need_key=asks_blikk)
-        redact = redactor_of(raw_key, settings.api_key.get_secret_value()).text
+        redact = partial(redact_line, redactor_of(raw_key, settings.api_key.get_secret_value()))
         if not os.path.lexists(settings.ledger):
             return _none_yet(arguments, settings, redact)
         with SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url) if asks_blikk else "") as ledger:
@@ -203,9 +205,8 @@ async def _ask_blikk(settings: Settings, payment_id: str) -> ChannelPayment:
     from blikk_payments.channel.client import ChannelClient
     from blikk_payments.channel.errors import ReadFailed, ReadRefused
 
-    client = ChannelClient(
-        settings.base_url, settings.api_key, redact=redactor_of(settings.api_key.get_secret_value()).text
-    )
+    redactor = redactor_of(settings.api_key.get_secret_value())
+    client = ChannelClient(settings.base_url, settings.api_key, redact=redactor.text, holds_key=redactor.holds_secret)
     try:
         return await client.read(payment_id)
     except (ReadRefused, ReadFailed) as error:

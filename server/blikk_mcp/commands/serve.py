@@ -9,10 +9,12 @@ import os
 import sys
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 
 from blikk_mcp.logs import dropped_line, log_event, start_logging
+from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import guard_process, redactor_of
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings, log_settings, read_settings
@@ -58,11 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
             _guard(settings, redactor)
             if control_url:
                 log_event(logger, logging.INFO, "sandbox", control_url=control_url)
-            async with running_app(settings, redactor.text) as server:
+            async with running_app(settings, redactor) as server:
                 # What is loaded by now lives as long as the process: without it the collector's last round is short.
                 gc.freeze()
                 gc.enable()
-                return await serve_stdio(server, redactor.text, wire)
+                return await serve_stdio(server, partial(redact_line, redactor), wire)
 
     return anyio.run(serve)
 
@@ -105,7 +107,7 @@ def _sandbox_address(text: str) -> str:
 
 def _guard(settings: Settings | SettingsError, redactor: Redactor) -> None:
     # The log's formatter redacts its lines itself; what bypasses it goes through the stream that takes stderr's place.
-    start_logging(*log_settings(os.environ), redactor.text, sys.stderr)
+    start_logging(*log_settings(os.environ), partial(redact_line, redactor), sys.stderr)
     guard_process(redactor)
     if isinstance(settings, SettingsError):
         for problem in settings.problems:

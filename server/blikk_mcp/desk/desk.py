@@ -18,6 +18,7 @@ from blikk_mcp.desk.asking import AnswerNeeded, asker_for
 from blikk_mcp.desk.opening import opener_for
 from blikk_mcp.logs import log_event
 from blikk_mcp.payments import presentation_of
+from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings
 from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.text import clean_text
@@ -34,6 +35,8 @@ from blikk_tools.tool import Call, Tool, WaitLimits
 CALLS_AT_ONCE = 1_200
 """Calls under way in one process; a thousand payments can be waited for at once, and a flood costs some 20 MB."""
 
+IDS_OF_BLIKK = frozenset({"payment_id", "confirmed_duplicate_of"})
+
 logger = logging.getLogger(__name__)
 
 Context = ServerRequestContext[Any, Any]
@@ -48,12 +51,10 @@ class NotConfigured(PaymentsError):
 class Desk:
     """Where calls are taken. With unusable settings it lists its tools all the same, and every call says what to correct."""
 
-    def __init__(
-        self, settings: Settings | SettingsError, service: PaymentService | None, redact: Callable[[str], str]
-    ) -> None:
+    def __init__(self, settings: Settings | SettingsError, service: PaymentService | None, redactor: Redactor) -> None:
         self._settings = settings
         self._service = service
-        self._redact = redact
+        self._redactor = redactor
         self._under_way = 0
         if isinstance(settings, Settings):
             self._tools = catalog(read_only=settings.read_only)
@@ -122,8 +123,10 @@ class Desk:
 
     def _refuse_the_key(self, arguments: Mapping[str, Any] | None) -> None:
         """An agent that has come by the key must not get it into the ledger, or to Blikk as somebody's name."""
-        for value in (arguments or {}).values():
-            if isinstance(value, str) and self._redact(value) != value:
+        for name, value in (arguments or {}).items():
+            # An id of Blikk's may share some characters with the key by chance.
+            holds = self._redactor.holds_secret if name in IDS_OF_BLIKK else self._redactor.leaks
+            if isinstance(value, str) and holds(value):
                 raise InvalidArguments("an argument holds this server's own API key; leave it out")
 
     def _prepare(self, ctx: Context, params: types.CallToolRequestParams) -> Call:

@@ -8,20 +8,32 @@ import sys
 import threading
 from typing import Any, cast
 
-from blikk_mcp.redaction.redactor import RedactedTextIO, Redactor
+from blikk_mcp.redaction.redactor import Redactor
+from blikk_mcp.redaction.streams import RedactedTextIO
 from blikk_mcp.settings.key_rules import MIN_KEY_LENGTH
+from blikk_mcp.settings.placeholders import is_placeholder
+from blikk_mcp.settings.surface import SURFACE_WORDS
 
 logger = logging.getLogger(__name__)
 
 
 def redactor_of(*secrets: str) -> Redactor:
-    """A redactor of what can be a secret. A wrong setting can be anything, also too short to be looked for."""
-    return Redactor(secret for secret in secrets if len(secret.strip()) >= MIN_KEY_LENGTH)
+    """A redactor of what can be a secret. A wrong setting can be anything, also too short to be looked for.
+
+    A placeholder is no secret, nor is a word of our own answers: the message that says so must be readable.
+    """
+    return Redactor(secret for secret in secrets if _can_be_secret(secret.strip()))
+
+
+def _can_be_secret(text: str) -> bool:
+    if len(text) < MIN_KEY_LENGTH or is_placeholder(text):
+        return False
+    return not any(text.casefold() in word for word in SURFACE_WORDS)
 
 
 def guard_process(redactor: Redactor) -> None:
     """Redact what bypasses logging, write no core dumps, and report what nobody caught without its message."""
-    stderr = RedactedTextIO(redactor, sys.stderr)
+    stderr = RedactedTextIO(redactor.text, sys.stderr)
     atexit.register(stderr.finish)
     sys.stderr = cast("Any", stderr)
 

@@ -16,6 +16,7 @@ MAX_KEY_LENGTH = 512
 # A path that a base64 key is not: `/` starts some of those, but hardly ever a word in lower case after it.
 _PATH = re.compile(r"~.*[/\\].*|\.{1,2}[/\\].*|/[A-Z]?[a-z0-9_.-]+(?:/.*)?|[A-Za-z]:[/\\].*|\\\\.*|(?i:file):.*")
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=(?!=*$).+")  # `NAME=key`, and not the `==` at the end of base64
+_ESCAPES = re.compile(r"(?:\\+(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[a-z0-7\"'/])?|%[0-9a-fA-F]{2}|&#?\w{1,8};)+")
 _QUOTED = re.compile(r"""(["'`]).*\1""", re.DOTALL)
 
 
@@ -40,6 +41,7 @@ _RULES: tuple[tuple[Callable[[str], object], str], ...] = (
         lambda key: any(not "!" <= character <= "~" for character in key),
         "the key has spaces, line breaks or control characters",
     ),
+    (_ESCAPES.fullmatch, "is made of escapes: write the key's own characters"),
     (_PATH.fullmatch, "is a path, not a key: name the file in BLIKK_API_KEY_FILE"),
     (_ASSIGNED.fullmatch, "has NAME= before the key: leave that out"),
     (lambda key: len(key) < MIN_KEY_LENGTH, "the key is too short to be one"),

@@ -79,13 +79,20 @@ def key_file_notice(file: Path) -> str:
 
 def _key_of_file(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        # A pipe or a terminal would hold up the start until somebody writes into it.
+        if not path.is_file():
+            raise ValueError("the key file is not there, or not a regular file")
+        with open(path, "rb", opener=_open_at_once) as file:
             text = file.read(MAX_KEY_LENGTH + 3).decode("ascii")
     except OSError:
         raise ValueError("the key file cannot be read") from None
     except UnicodeDecodeError:
         raise ValueError("the key has non-ASCII characters") from None
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def parse_file(text: str) -> Path:

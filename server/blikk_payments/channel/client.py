@@ -55,16 +55,24 @@ class ChannelClient:
         *,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         redact: Callable[[str], str] = _unchanged,
+        holds_key: Callable[[str], bool] | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """`redact` is applied to every string taken from an answer; `jitter` gives a number from 0 to 1.
+
+        An id is no text to be redacted: one that `holds_key` (by default, with the key as it is in it) is none.
 
         Raises:
             ValueError: the base URL is not https (http on loopback), or has more than host, port and path.
         """
         self._connection = Connection(base_url, api_key, timeouts)
         self._redact = redact
+
+        def holds_the_key_as_it_is(text: str) -> bool:
+            return api_key.get_secret_value() in text
+
+        self._holds_key = holds_key or holds_the_key_as_it_is
         self._sleep = sleep
         self._jitter = jitter
 
@@ -110,7 +118,7 @@ class ChannelClient:
             raise ReadRefused("No payment of Blikk's has such an id.", status=404)
 
         def parse(answer: RawAnswer) -> ChannelPayment:
-            payment = parse_payment(answer.body, self._redact)
+            payment = parse_payment(answer.body, self._redact, self._holds_key)
             if payment.payment_id != payment_id:
                 raise Unreadable("it was about another payment")
             return payment
@@ -186,7 +194,7 @@ class ChannelClient:
 
     def _payment(self, answer: RawAnswer) -> ChannelPayment | None:
         try:
-            return parse_payment(answer.body, self._redact)
+            return parse_payment(answer.body, self._redact, self._holds_key)
         except Unreadable:
             return None
 
