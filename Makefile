@@ -17,18 +17,21 @@ demo: $(VENV)/.runtime ## the main job, played once against the embedded sandbox
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test: $(VENV)/.dev ## the everyday tests, in under two minutes
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not interop'
 
 test-all: slow ## the rest: every crash point, browsers, other makers' clients
 
 slow: $(VENV)/.dev
-	$(PYTEST) -m slow
+	$(PYTEST) -m 'slow and not interop'
+
+interop: $(VENV)/.dev ## real clients, the large ones too (a gigabyte from npm); writes docs/clients.md
+	BLIKK_CLIENTS_PAGE=docs/clients.md CI=true $(BIN)/python -m pytest tests/interop
 
 # What a newer Python would break first.
 QUICK := tests/payments tests/tools tests/server --deselect=tests/server/test_redaction.py
 
 quick: $(VENV)/.dev ## most of the everyday tests, for a newer Python
-	$(PYTEST) -m 'not slow' $(QUICK)
+	$(PYTEST) -m 'not slow and not interop' $(QUICK)
 
 check: lint types contracts generated audit ## all that CI runs after the tests
 
@@ -84,4 +87,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test test-all slow quick check lint types contracts generated audit docs bench mutation lock clean
+.PHONY: help demo test test-all slow interop quick check lint types contracts generated audit docs bench mutation lock clean

@@ -1,0 +1,137 @@
+"""Claude Code in a real terminal of 80 columns: what is on the screen when a person is asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blikk_sandbox.person import approve_now
+from tests.interop.hosts.hosts import (
+    FAKE_KEY,
+    HERE,
+    HOSTS,
+    bare_environment,
+    claude_environ,
+    claude_program,
+    revision_spoken,
+    write_config,
+)
+from tests.interop.hosts.model import Call, Result, Say, Script, scripted_model
+from tests.interop.hosts.scenarios import COFFEE
+from tests.interop.hosts.terminal import Terminal, terminal
+from tests.interop.report import Row, npm_version
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
+
+FORGED: dict[str, Any] = {
+    **COFFEE,
+    "amount": 5900,
+    "creditor_name": "Kaffihúsið Kríа ehf.",  # the last letter but "ehf." is Cyrillic
+    "creditor_ssn": "120174-3389",
+    "creditor_iban": "IS75 0111 2600 1234 1201 7433 89",
+    "idempotency_key": "host-order-forged",
+}
+
+
+def start(running: Terminal, home: Path, base: str) -> None:
+    """Claude Code, past its first-run questions, in manual mode with our tools allowed."""
+    write_config(HOSTS["Claude Code, `-p`"], home)
+    project = {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}
+    state: dict[str, Any] = {
+        "hasCompletedOnboarding": True,
+        "theme": "dark",
+        "customApiKeyResponses": {"approved": [FAKE_KEY[-20:]], "rejected": []},
+        "projects": {str(home): project},
+    }
+    (home / ".claude.json").write_text(json.dumps(state), encoding="utf-8")
+    options = ["--mcp-config", str(home / ".mcp.json"), "--strict-mcp-config", "--permission-mode", "default"]
+    command = [str(claude_program()), *options, "--allowedTools", "mcp__blikk"]
+    running.start(command, {**bare_environment(home), **claude_environ(base)}, home)
+    running.wait_for(lambda screen: "❯" in screen and "manual mode" in screen)
+
+
+def ask(running: Terminal, text: str) -> None:
+    """Type a prompt and send it."""
+    running.keys("-l", text)
+    running.keys("Enter")
+
+
+def joined(screen: str) -> str:
+    """The screen's words, without the frame's lines and the breaks."""
+    return " ".join(screen.replace("│", " ").split())
+
+
+def paying(results: list[Result]) -> dict[str, Any]:
+    """Wait for the payment that the person approves."""
+    approve_now(results[-1]["approval_url"])
+    return {"payment_id": results[-1]["payment_id"], "human_informed": True}
+
+
+def test_amount_payee_and_caution_are_on_the_screen_when_a_link_to_a_forged_payee_is_offered(
+    tmp_path: Path, clients: list[Row]
+) -> None:
+    """Claude Code shows a question one terminal line per line of text and cuts each at the terminal's width."""
+    steps = [
+        Call("create_payment", lambda results: COFFEE),
+        Call("await_payment", paying),
+        Call("create_payment", lambda results: FORGED),
+        Call("await_payment", lambda results: {"payment_id": results[-1]["payment_id"]}),
+        Call("await_payment", lambda results: {"payment_id": results[-1]["payment_id"]}),
+        Say(lambda results: f"It is {results[-1]['outcome']}."),
+    ]
+    script = Script(steps)
+    with scripted_model(script) as base, terminal() as running:
+        start(running, tmp_path, base)
+        ask(running, "Pay both bills.")
+        screen = running.wait_for(lambda shown: "wants to open a URL" in shown)
+        running.keys("Escape")
+
+    question = screen[screen.index("wants to open a URL") :]
+    assert "5,900 ISK" in question
+    assert "Kaffihúsið" in question
+    # The caution about the look-alike stands among the lines that are shown.
+    assert "looks like" in joined(question), question
+    assert "…" not in question.replace("•••", ""), "a line was cut"
+    clients.append(
+        Row(
+            "Claude Code, terminal",
+            npm_version(HERE, "@anthropic-ai/claude-code"),
+            revision_spoken(tmp_path),
+            "the URL question for a forged payee, 80 columns",
+        )
+    )
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_person_in_a_terminal_opens_the_link_and_the_agent_says_how_it_ended(
+    decision: str, tmp_path: Path, clients: list[Row]
+) -> None:
+    """The link's question is answered, the person acts at their bank, and the wait ends with the bank's word."""
+    script = Script(
+        [
+            Call("create_payment", lambda results: COFFEE),
+            Call("await_payment", lambda results: {"payment_id": results[-1]["payment_id"]}),
+            Say(lambda results: f"It is {results[-1]['outcome']}."),
+        ]
+    )
+    expected = "paid" if decision == "approve" else "failed"
+    with scripted_model(script) as base, terminal() as running:
+        start(running, tmp_path, base)
+        ask(running, "Pay the coffee.")
+        running.wait_for(lambda shown: "wants to open a URL" in shown)
+        approve_now(script.results[-1]["approval_url"], decision=decision)
+        running.keys("Enter")
+        running.wait_for(lambda shown: f"It is {expected}." in joined(shown))
+
+    assert script.results[-1]["outcome"] == expected
+    clients.append(
+        Row(
+            "Claude Code, terminal",
+            npm_version(HERE, "@anthropic-ai/claude-code"),
+            revision_spoken(tmp_path),
+            f"the link opened from the question, {expected}",
+        )
+    )
