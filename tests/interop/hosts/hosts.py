@@ -168,7 +168,9 @@ def _prepare_codex(home: Path, base: str) -> None:
         f'\n[analytics]\nenabled = false\n[features]\nplugins = false\n[model_providers.scripted]\nname = "scripted"\n'
         f'base_url = "{base}/v1"\nwire_api = "responses"\nsupports_websockets = false\n'
     )
-    path.write_text(head + written + tail, encoding="utf-8")
+    # Codex starts a first turn without a server that is not ready yet; here the turn is all there is.
+    required = written.replace("[mcp_servers.blikk]", "[mcp_servers.blikk]\nrequired = true")
+    path.write_text(head + required + tail, encoding="utf-8")
 
 
 HOSTS = {

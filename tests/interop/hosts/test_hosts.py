@@ -20,7 +20,7 @@ FIVE = ("Claude Code, `-p`", "Codex, `exec`")
 PLAYED = [(host, scenario) for host in HOSTS for scenario in SCENARIOS if host in FIVE or scenario == "paid"]
 
 
-@pytest.mark.parametrize(("name", "scenario_name"), PLAYED, ids="-".join)
+@pytest.mark.parametrize(("name", "scenario_name"), PLAYED, ids=[f"{host}-{scenario}" for host, scenario in PLAYED])
 def test_an_agents_program_does_what_its_model_is_told_and_the_bank_agrees(
     name: str, scenario_name: str, tmp_path: Path, clients: list[Row]
 ) -> None:
