@@ -249,6 +249,24 @@ async def test_prune_asks_first(environ: dict[str, str], sandbox: RunningSandbox
     assert json.loads(blikk_mcp("ledger", "export", environ=environ).stdout)["creditor_name"] == ""
 
 
+async def test_a_backup_is_a_ledger_that_adds_up_and_overwrites_nothing(
+    environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Made while a server has the ledger open: a copy of the file alone could miss the newest payments."""
+    copy = tmp_path / "backup" / "copy.sqlite3"
+    copy.parent.mkdir(0o700)
+    async with connected(environ) as client:
+        await call(client, "create_payment", PAYMENT)
+        made = blikk_mcp("ledger", "backup", str(copy), environ=environ)
+    assert made.returncode == 0, made.stderr
+    of_the_copy = {**environ, "BLIKK_LEDGER": str(copy)}
+    assert blikk_mcp("ledger", "verify", environ=of_the_copy).returncode == 0
+    assert KEY in blikk_mcp("ledger", "export", environ=of_the_copy).stdout
+    again = blikk_mcp("ledger", "backup", str(copy), environ=environ)
+    assert again.returncode == 1
+    assert "overwrites nothing" in again.stderr
+
+
 async def test_an_export_runs_no_formula_in_a_spreadsheet(environ: dict[str, str], sandbox: RunningSandbox) -> None:
     """OWASP, CSV injection: a field that begins like a formula is harmless text. Without payments there is a header."""
     nothing = blikk_mcp("ledger", "export", "--format", "csv", environ=environ).stdout

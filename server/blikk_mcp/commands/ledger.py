@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import anyio
 
@@ -67,6 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     exported = command("export", "every payment, for other programs", _export)
     exported.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
     command("verify", "check the chain of hashes over the history", _verify)
+    saved = command("backup", "copy the ledger, in use or not, into a new file, and verify the copy", _backup)
+    saved.add_argument("file", metavar="FILE", help="where the copy goes; nothing is overwritten")
     pruned = command("prune", "forget names, purposes, links and bank texts of payments that ended long ago", _prune)
     pruned.add_argument("--older-than-days", type=whole(0, MAX_DAYS), required=True, metavar="DAYS")
     pruned.add_argument("--yes", action="store_true", help="do not ask first, for scripts")
@@ -186,6 +189,12 @@ def _verify(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namesp
         out.terminal.line(f"{len(problems)} problem(s): keep a copy of the file as it is.")
         return 1
     out.terminal.marked("✓", "History intact.", "green")
+    return 0
+
+
+def _backup(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+    ledger.back_up(Path(arguments.file).absolute())
+    out.terminal.line("The copy is made, and adds up.")
     return 0
 
 

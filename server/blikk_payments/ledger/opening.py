@@ -6,6 +6,7 @@ from pathlib import Path
 
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.sql.ledger import SqlLedger
+from blikk_payments.ledger.sqlite.backup import back_up
 from blikk_payments.ledger.sqlite.engine import BUSY_TIMEOUT_SECONDS, SqliteEngine, Timer, run_later
 
 
@@ -26,6 +27,15 @@ class SqliteLedger(SqlLedger):
     ) -> None:
         engine = SqliteEngine(path, environment=blikk, busy_timeout_seconds=busy_timeout_seconds, timer=timer)
         super().__init__(engine, process)
+        self._sqlite = engine
+
+    def back_up(self, target: Path) -> None:
+        """Copy the ledger into a new private file, and verify the copy.
+
+        Raises:
+            LedgerUnavailable: it was not made; nothing was overwritten.
+        """
+        back_up(self._sqlite, target)
 
 
 def open_ledger(

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,7 +54,8 @@ def secure_file(path: Path) -> Identity:
     """
     try:
         _secure_folder(path.parent)
-        _create(path)
+        with suppress(FileExistsError):
+            create_private(path)
         return _check_file(path)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else "input/output error"
@@ -118,13 +120,15 @@ def _trusted() -> tuple[int, int]:
     return os.geteuid(), 0
 
 
-def _create(path: Path) -> None:
-    """Create an empty file that only we can read, unless there is one; its name is durable afterwards."""
+def create_private(path: Path) -> None:
+    """Create an empty file that only we can read; its name is durable afterwards.
+
+    Raises:
+        FileExistsError: there is something of that name.
+        OSError: it cannot be created.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, _PRIVATE_FILE)
-    except FileExistsError:
-        return
+    descriptor = os.open(path, flags, _PRIVATE_FILE)
     try:
         os.fchmod(descriptor, _PRIVATE_FILE)
     finally:

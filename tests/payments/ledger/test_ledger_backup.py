@@ -1,0 +1,73 @@
+"""A backup of a ledger in use: whole, private, verified, and in nobody's place."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.ledger.opening import SqliteLedger
+from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, answer, at, claim
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "state"
+    folder.mkdir(0o700)
+    return folder / "ledger.sqlite3"
+
+
+def test_a_backup_of_a_ledger_in_use_holds_what_lay_in_its_log(path: Path, tmp_path: Path) -> None:
+    """A copy of the file alone would miss it. The copy is a ledger in itself, and knows what was paid."""
+    target = tmp_path / "copy.sqlite3"
+    with SqliteLedger(path) as ledger:
+        claim(ledger)
+        ledger.created(KEY, 1, answer(), now=at(1))
+        ledger.back_up(target)
+        claim(ledger, OTHER_KEY)
+
+    assert target.stat().st_mode & 0o777 == 0o600
+    tmp_path.chmod(0o700)
+    with SqliteLedger(target) as copy:
+        assert copy.verify() == []
+        record = copy.by_key(KEY, now=NOON)
+        assert record is not None
+        assert record.payment_id == "blikk-1"
+        assert copy.by_key(OTHER_KEY, now=NOON) is None
+
+
+def test_a_backup_overwrites_nothing(path: Path, tmp_path: Path) -> None:
+    """An older backup, or the ledger itself."""
+    target = tmp_path / "copy.sqlite3"
+    target.write_text("precious")
+    with SqliteLedger(path) as ledger:
+        claim(ledger)
+        for taken in (target, path):
+            with pytest.raises(LedgerUnavailable, match="overwrites nothing"):
+                ledger.back_up(taken)
+        assert target.read_text() == "precious"
+        assert ledger.by_key(KEY, now=NOON) is not None
+
+
+def test_a_copy_that_does_not_add_up_is_not_kept(path: Path, tmp_path: Path) -> None:
+    """A backup that is believed in and is none is worse than none."""
+    target = tmp_path / "copy.sqlite3"
+    with SqliteLedger(path) as ledger:
+        claim(ledger)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE payments SET amount_isk = 1")
+    with SqliteLedger(path) as ledger, pytest.raises(LedgerUnavailable, match="does not add up"):
+        ledger.back_up(target)
+
+    assert not target.exists()
+
+
+def test_a_folder_that_is_not_there_is_told(path: Path, tmp_path: Path) -> None:
+    """In words, and without the path."""
+    with SqliteLedger(path) as ledger:
+        claim(ledger)
+        with pytest.raises(LedgerUnavailable, match="cannot be written: No such file"):
+            ledger.back_up(tmp_path / "nowhere" / "copy.sqlite3")
