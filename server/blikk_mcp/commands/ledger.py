@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import heapq
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import anyio
 
+from blikk_mcp.commands.checks import stray_message
 from blikk_mcp.commands.ledger_view import (
     as_json,
     csv_lines,
     json_line,
-    open_first,
     print_payment,
     print_table,
     record_fields,
@@ -31,6 +31,7 @@ from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
 from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.protocol import Only
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.models import PaymentRecord
 
@@ -119,14 +120,14 @@ def _none_yet(arguments: argparse.Namespace, settings: Settings, redact: Callabl
 
 
 def _list(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
-    records = (
-        record for record in ledger.records(now=_now()) if not arguments.open or not (record.final or record.failed)
-    )
+    records = _in_order(ledger, only_open=arguments.open)
     if arguments.json:
         for record in records:
             out.line(json_line(record_fields(record)))
         return 0
-    shown = heapq.nsmallest(arguments.limit + 1, records, key=open_first)
+    for key in ledger.stray_keys():
+        out.terminal.marked("✗", stray_message(key), "bold red")
+    shown = list(islice(records, arguments.limit + 1))
     if not shown:
         out.terminal.line("No payments.")
         return 0
@@ -134,6 +135,16 @@ def _list(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespac
     if len(shown) > arguments.limit:
         out.terminal.line("There are more: --limit N shows N, `blikk-mcp ledger export` all.", "dim")
     return 0
+
+
+def _in_order(ledger: SqliteLedger, *, only_open: bool) -> Iterator[PaymentRecord]:
+    """The unknown first, then the open ones, then those that have ended; the newest first in each. Read page by page."""
+    now = _now()
+    yield from ledger.records(Only.UNKNOWN, newest_first=True, now=now)
+    yield from ledger.records(Only.OPEN, newest_first=True, now=now)
+    if not only_open:
+        everything = ledger.records(newest_first=True, now=now)
+        yield from (record for record in everything if record.final or record.failed)
 
 
 def _show(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:

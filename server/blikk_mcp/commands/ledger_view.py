@@ -12,7 +12,7 @@ from typing import Any
 from blikk_mcp.commands.terminal import Terminal
 from blikk_payments.identifiers import format_isk
 from blikk_payments.ledger.protocol import HistoryEntry
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.models import PaymentRecord
 from blikk_tools.result import outcome_of
 
 NAME_WIDTH = 28
@@ -41,12 +41,6 @@ COLUMNS: dict[str, Callable[[PaymentRecord], str]] = {
 NARROW_COLUMNS = tuple(COLUMNS)[:6]
 WIDE_TERMINAL = 160
 """Columns from which a terminal has room for all of the table."""
-
-
-def open_first(record: PaymentRecord) -> tuple[int, float]:
-    """Sorts the unknown first, then the open ones, then those that have ended; the newest first in each."""
-    rank = 0 if record.state is ClaimState.UNKNOWN else 2 if record.final or record.failed else 1
-    return rank, -record.claimed_at.timestamp()
 
 
 def what_to_do(record: PaymentRecord) -> str:
