@@ -41,8 +41,8 @@ FIRST_CALL_SECONDS = 10.0
 """How long a second call with a key waits for the first one's answer."""
 
 FIRST_CALL_PACE_SECONDS = 0.1
-FIRST_READING_SECONDS = 10.0
-"""How long even the shortest wait lets Blikk take for its first answer."""
+FIRST_READING_SECONDS = 2.5
+"""How long even the shortest wait lets Blikk take for its first answer: a wait ends at most 3 s after its time."""
 
 STATUS_ATTEMPTS = 2
 """How often a single question is put to a Blikk that fails to answer it; a wait asks again by itself."""

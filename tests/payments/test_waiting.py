@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -14,9 +14,10 @@ import trio.testing
 
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
-from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.errors import LedgerUnavailable, StatusUnavailable
+from blikk_payments.ladder import Ladder
 from blikk_payments.models import ClaimState, PaymentRecord
-from blikk_payments.polling import ROUTINE_GAP_SECONDS
+from blikk_payments.polling import ENDS_A_WAIT, ROUTINE_GAP_SECONDS, Poller
 from blikk_payments.snapshot import Snapshot
 from tests.payments.doubles import (
     KEY,
@@ -28,6 +29,7 @@ from tests.payments.doubles import (
     Pace,
     ScriptedChannel,
     Step,
+    a_record,
     after,
     an_intent,
     answer,
@@ -145,6 +147,29 @@ async def test_a_look_waits_for_its_answer_but_not_for_ever(tmp_path: Path) -> N
         snapshot = await wait(house, 0)
         assert (snapshot.record.status, code(snapshot)) == (Status.SCA_REQUIRED, "blikk_unavailable")
         assert anyio.current_time() - started <= 15
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 2, 3, 5, 45])
+async def test_a_wait_ends_soon_after_its_time_when_blikk_hangs(tmp_path: Path, seconds: float) -> None:
+    """A wait ends at most 3 s after its time: a client that asked for one second gives up soon after."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        started = await create(house)
+        house.channel.every_read = never
+        snapshot = await wait(house, seconds)
+        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_REQUIRED, "blikk_unavailable")
+        assert anyio.current_time() - started == pytest.approx(max(seconds, 2.5), abs=0.1)
+
+
+@pytest.mark.parametrize("hangs_after", [1, 2])
+async def test_a_wait_whose_later_reads_hang_ends_at_its_time(tmp_path: Path, hangs_after: int) -> None:
+    """With an answer already in hand there is nothing to wait longer for."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        started = await create(house)
+        house.channel.reads.extend([answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1")] * hangs_after)
+        house.channel.every_read = never
+        snapshot = await wait(house, 5)
+        assert (snapshot.record.status, snapshot.fresh) == (Status.SCA_REQUIRED, True)
+        assert anyio.current_time() - started == pytest.approx(5, abs=0.1)
 
 
 async def test_a_final_payment_is_told_from_the_ledger(tmp_path: Path) -> None:
@@ -302,16 +327,71 @@ async def test_retry_after_holds_for_every_payment_of_the_process(tmp_path: Path
         assert "pay-2" in house.channel.read_ids
 
 
-async def test_failed_reads_come_slower_and_slower(tmp_path: Path) -> None:
-    """Any other failure of a GET: try again with backoff."""
-    async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
-        await create(house)
-        house.channel.every_read = unread(503)
-        await wait(house, 120)
-        at = house.channel.read_at
-        pauses = [later - earlier for earlier, later in pairwise(at)]
-        assert 3 <= len(at) <= 15
-        assert pauses[0] < pauses[2]
+def failed(retry_after_seconds: float = 0.0, code: str = "blikk_unavailable") -> StatusUnavailable:
+    """A read that the poller hears of as failed."""
+    return StatusUnavailable("not now", code=code, retry_after_seconds=retry_after_seconds)
+
+
+async def schedule(*outcomes: StatusUnavailable | None, seconds: float = 200.0) -> list[float]:
+    """When one payment is read, to the second, if its reads end like this (then well) and jitter is in the middle."""
+    at: list[float] = []
+    left = list(outcomes)
+
+    async def read(payment_id: str, before: PaymentRecord | None) -> PaymentRecord:
+        at.append(anyio.current_time())
+        if left and (error := left.pop(0)):
+            raise error
+        return a_record(Status.SCA_REQUIRED)
+
+    async with anyio.create_task_group() as tasks:
+        poller = Poller(read, tasks, ladder=cast("Ladder", Pace(1.0)), jitter=lambda: 0.5)
+        async with poller.watch("pay-1"):
+            await anyio.sleep(seconds)
+        tasks.cancel_scope.cancel()
+    return [round(later - earlier, 2) for earlier, later in pairwise(at)]
+
+
+async def test_failed_reads_come_slower_and_slower_by_an_exact_schedule() -> None:
+    """2, 4, 8, 16 and then every 30 seconds: a Blikk in trouble is left alone, and not for ever."""
+    assert await schedule(*[failed()] * 50) == [2, 4, 8, 16, 30, 30, 30, 30, 30]
+
+
+async def test_one_good_read_ends_the_slowness() -> None:
+    """The next trouble is a new one."""
+    expected = [2, 4, 1, 2, 4, 1]
+    assert (await schedule(failed(), failed(), None, failed(), failed(), None))[: len(expected)] == expected
+
+
+async def test_a_wish_for_later_counts_where_it_is_longer_than_our_own_pause_and_up_to_a_bound() -> None:
+    """Retry-After of 9 s, of 1 s (ours is 4 s) and of a day."""
+    assert (await schedule(failed(9), failed(1), failed(86_400)))[:3] == [9, 4, MAX_RETRY_AFTER_SECONDS]
+
+
+@pytest.mark.parametrize("code", sorted(ENDS_A_WAIT))
+async def test_a_refused_read_slows_nobody_down(code: str) -> None:
+    """401, 403 and 404 are about this payment or key; Blikk is well."""
+    assert (await schedule(*[failed(code=code)] * 5, seconds=5.5)) == [1, 1, 1, 1, 1]
+
+
+async def test_a_short_pause_does_not_shorten_a_longer_one() -> None:
+    """Another payment's failure must not let all of them come back before Blikk's Retry-After is over."""
+    at: list[tuple[str, float]] = []
+
+    async def read(payment_id: str, before: PaymentRecord | None) -> PaymentRecord:
+        at.append((payment_id, anyio.current_time()))
+        if payment_id == "pay-1":
+            raise failed(60)
+        await anyio.sleep(1)
+        raise failed()
+
+    async with anyio.create_task_group() as tasks:
+        poller = Poller(read, tasks, ladder=cast("Ladder", Pace(1.0)), jitter=lambda: 0.5)
+        async with poller.watch("pay-2"), poller.watch("pay-1"):
+            await anyio.sleep(61)
+        tasks.cancel_scope.cancel()
+    assert {payment_id for payment_id, _ in at} == {"pay-1", "pay-2"}
+    assert [moment for _, moment in at if 0.5 < moment < 60] == []
+    assert [moment for _, moment in at if moment >= 60]
 
 
 async def test_a_ledger_that_fails_in_the_middle_keeps_what_was_known(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from blikk_payments.channel.wire import NEEDS_PERSON
 from blikk_payments.models import PaymentRecord
+from blikk_payments.service import FIRST_READING_SECONDS
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.arguments import Arguments, checked, input_schema
 from blikk_tools.get_payment_status import checked_payment_id
@@ -86,8 +87,12 @@ class _Waiting:
             done = anyio.current_time() - self._started
             await self._call.progress(done, self._seconds, self._call.presentation.waiting(what))
 
-        left = max(0.0, self._started + self._seconds - anyio.current_time())
-        return await self._call.service.wait(self._payment_id, seconds=left, until=stop, tick=tick)
+        left = self._started + self._seconds - anyio.current_time()
+        # A later look gets its first answer within the time of the whole wait, however often the link was handed over.
+        first = min(FIRST_READING_SECONDS, left + FIRST_READING_SECONDS)
+        return await self._call.service.wait(
+            self._payment_id, seconds=max(0.0, left), until=stop, tick=tick, first_reading_seconds=max(0.0, first)
+        )
 
     def to_hand_over(self, snapshot: Snapshot) -> ApprovalStep | None:
         """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
