@@ -27,6 +27,9 @@ slow: $(VENV)/.dev
 interop: $(VENV)/.dev ## real clients, the large ones too (a gigabyte from npm); writes docs/clients.md
 	BLIKK_CLIENTS_PAGE=docs/clients.md CI=true $(BIN)/python -m pytest tests/interop
 
+examples: $(VENV)/.dev ## the agent examples, each in an environment of its own and with its framework's test model
+	$(BIN)/python -m pytest -m slow tests/examples
+
 # What a newer Python would break first.
 QUICK := tests/payments tests/tools tests/server --deselect=tests/server/test_redaction.py
 
@@ -67,9 +70,11 @@ lock: $(VENV)/.dev ## pin the dependencies anew
 		--no-annotate --upgrade --group build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --upgrade --group build --group dev pyproject.toml -o requirements-dev.lock
+	for wanted in agent_examples/requirements-*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade $$wanted -o $${wanted%.in}.lock; done
 
 clean: ## remove what make made
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
+	rm -rf $(VENV) $(VENV)-examples-* agent_examples/node_modules dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
 		tests/interop/codex/node_modules tests/card/node_modules
 
 $(BIN)/python:
@@ -87,4 +92,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test test-all slow interop quick check lint types contracts generated audit docs bench mutation lock clean
+.PHONY: help demo test test-all slow interop examples quick check lint types contracts generated audit docs bench mutation lock clean
