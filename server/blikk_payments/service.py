@@ -75,7 +75,7 @@ class PaymentService:
         self._now = now
         self._stack = AsyncExitStack()
         self._run_blocking = run_blocking or LedgerPool()
-        self.overview = Overview(ledger, self._run_blocking, now)
+        self.overview = Overview(ledger, policy, self._run_blocking, now)
 
     async def __aenter__(self) -> PaymentService:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())

@@ -53,11 +53,11 @@ async def called(codex: Codex, tool: str, **arguments: Any) -> dict[str, Any]:
 
 @ERAS
 async def test_codex_lists_the_three_tools(program: Path, environ: dict[str, str], tmp_path: Path, era: Era) -> None:
-    """Ours: every client gets the same three tools, with all that it shows to people and to its model."""
+    """Ours: every client gets the same four tools, with all that it shows to people and to its model."""
     async with running_codex(program, era, environ, tmp_path) as codex:
         server = await codex.listed()
     assert server["serverInfo"]["name"] == "blikk-mcp"
-    assert server["tools"].keys() == {"create_payment", "get_payment_status", "await_payment"}
+    assert server["tools"].keys() == {"create_payment", "get_payment_status", "await_payment", "list_payments"}
     for tool in server["tools"].values():
         assert {"title", "description", "inputSchema", "outputSchema", "annotations"} <= tool.keys()
 

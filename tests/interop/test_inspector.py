@@ -35,7 +35,12 @@ def calling(tool: str, **values: str) -> list[str]:
 def test_the_inspector_lists_the_three_tools_with_all_that_a_client_needs(node: Node) -> None:
     """Ours: every tool has a title, a description, both schemas and all four annotations."""
     tools: list[dict[str, Any]] = node.answer(*inspect("--method", "tools/list"))["tools"]
-    assert [tool["name"] for tool in tools] == ["create_payment", "get_payment_status", "await_payment"]
+    assert [tool["name"] for tool in tools] == [
+        "create_payment",
+        "get_payment_status",
+        "await_payment",
+        "list_payments",
+    ]
     for tool in tools:
         assert {"title", "description", "inputSchema", "outputSchema"} <= tool.keys()
         assert tool["annotations"].keys() == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}

@@ -15,7 +15,7 @@ from tests.server.running import PAYMENT, Process, environment, spawned
 
 pytestmark = pytest.mark.anyio
 
-TOOLS = ["create_payment", "get_payment_status", "await_payment"]
+TOOLS = ["create_payment", "get_payment_status", "await_payment", "list_payments"]
 HANDSHAKE = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
 MODERN = "2026-07-28"
 

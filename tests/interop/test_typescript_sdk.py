@@ -44,7 +44,12 @@ def test_the_client_lists_and_calls_every_tool(seen: dict[str, Any]) -> None:
     """Ours: every client gets the same; this one also validates each result against the tool's output schema."""
     assert seen.get("protocol") == seen["expected"]
     assert seen["server"]["name"] == "blikk-mcp"
-    assert [tool["name"] for tool in seen["tools"]] == ["create_payment", "get_payment_status", "await_payment"]
+    assert [tool["name"] for tool in seen["tools"]] == [
+        "create_payment",
+        "get_payment_status",
+        "await_payment",
+        "list_payments",
+    ]
     created, status, waited = (result_of(seen[step]) for step in ("created", "status", "waited"))
     assert (created["outcome"], created["human_action"]) == ("needs_human", "open_link")
     assert {created["payment_id"]} == {status["payment_id"], waited["payment_id"]}

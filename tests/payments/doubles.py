@@ -19,7 +19,7 @@ from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.ledger.protocol import Claim
+from blikk_payments.ledger.protocol import Claim, Only, Recent
 from blikk_payments.models import ClaimState, Confirmation, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
@@ -255,6 +255,11 @@ class BreakableLedger(SqliteLedger):
         """See `Ledger.by_payment_id`."""
         self._check("by_payment_id")
         return super().by_payment_id(payment_id, now=now)
+
+    def recent(self, only: Only = Only.ALL, *, limit: int, now: datetime) -> Recent:
+        """See `Ledger.recent`."""
+        self._check("recent")
+        return super().recent(only, limit=limit, now=now)
 
     def created(self, idempotency_key: str, attempt: int, answer: ChannelPayment, *, now: datetime) -> PaymentRecord:
         """See `Ledger.created`."""

@@ -172,7 +172,7 @@ async def test_read_only_does_not_offer_create_payment(environ: dict[str, str]) 
     """Ours: what is switched off is an unknown tool."""
     async with connected({**environ, "BLIKK_READ_ONLY": "yes"}) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
-        assert names == ["get_payment_status", "await_payment"]
+        assert names == ["get_payment_status", "await_payment", "list_payments"]
         with pytest.raises(MCPError) as caught:
             await client.call_tool("create_payment", dict(PAYMENT))
     assert caught.value.code == -32602

@@ -22,7 +22,7 @@ from tests.server.running import spawned
 pytestmark = pytest.mark.anyio
 
 FOLDER = Path(__file__).parent / "snapshots"
-TOOLS = ("create_payment", "get_payment_status", "await_payment")
+TOOLS = ("create_payment", "get_payment_status", "await_payment", "list_payments")
 
 
 def check(name: str, value: Any) -> None:
@@ -69,7 +69,7 @@ async def test_the_modern_discovery_and_list_are_static() -> None:
 
 
 async def test_the_list_keeps_its_weight() -> None:
-    """Ours: what every conversation pays for: 2,000 tokens at most, 900 without the output schemas."""
+    """What every conversation pays for: 2,400 tokens at most, 1,100 without the output schemas."""
     async with spawned({}) as server:
         await server.initialize()
         tools = (await server.ask("tools/list"))["result"]["tools"]
@@ -77,7 +77,7 @@ async def test_the_list_keeps_its_weight() -> None:
     def weight() -> float:
         return len(json.dumps(tools, separators=(",", ":"), ensure_ascii=False).encode()) / 4
 
-    assert weight() <= 2000
+    assert weight() <= 2400
     for tool in tools:
         del tool["outputSchema"]
-    assert weight() <= 900
+    assert weight() <= 1100

@@ -14,6 +14,7 @@ from blikk_payments.errors import PaymentsError
 from blikk_tools.catalog import catalog
 from blikk_tools.handed_links import ShownLinks
 from blikk_tools.instructions import Presentation
+from blikk_tools.listing import PaymentList, list_schema
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, output_schema
 from blikk_tools.tool import Call, WaitLimits
@@ -21,6 +22,7 @@ from tests.payments.doubles import IBAN, KENNITALA, KEY, LEDGER, House, Step, pa
 
 TOOLS = catalog(read_only=False)
 SHAPE = Draft202012Validator(output_schema())
+LIST_SHAPE = Draft202012Validator(list_schema())
 
 
 def arguments(**changes: Any) -> dict[str, Any]:
@@ -54,9 +56,22 @@ class Desk:
 
         call = Call(self.house.service, self.presentation, report, WaitLimits(), shown=self.shown)
         try:
-            return in_shape(await TOOLS[tool].run(call, raw))
+            result = await TOOLS[tool].run(call, raw)
+            assert isinstance(result, Result)
+            return in_shape(result)
         except PaymentsError as error:
             return in_shape(of_error(error, tool, self.presentation, call))
+
+    async def list(self, **raw: Any) -> PaymentList:
+        """One call of list_payments that can be answered."""
+
+        async def report(done_seconds: float, of_seconds: float, message: str) -> None:
+            raise AssertionError("a list waits for nothing")
+
+        result = await TOOLS["list_payments"].run(Call(self.house.service, self.presentation, report), raw)
+        assert isinstance(result, PaymentList)
+        assert LIST_SHAPE.is_valid(result.model_dump(mode="json"))  # pyright: ignore[reportUnknownMemberType]
+        return result
 
     @property
     def untouched(self) -> bool:
@@ -78,5 +93,6 @@ def in_shape(result: Result) -> Result:
     """The result, once it is sure that it is one flat object of the one shape."""
     told = result.model_dump(mode="json")
     assert [error.message for error in SHAPE.iter_errors(told)] == []  # pyright: ignore[reportUnknownMemberType]
+    assert LIST_SHAPE.is_valid(told) or not result.error_code  # pyright: ignore[reportUnknownMemberType]
     assert [name for name, value in told.items() if not isinstance(value, (str, int, bool))] == []
     return result

@@ -19,7 +19,7 @@ from blikk_tools.tool import Annotations, Tool
 from tests.payments.doubles import KEY, LINK, Step, answer, unread, virtual_time
 from tests.tools.calls import TOOLS, arguments, desk
 
-NAMES = ["create_payment", "get_payment_status", "await_payment"]
+NAMES = ["create_payment", "get_payment_status", "await_payment", "list_payments"]
 READS = ["get_payment_status", "await_payment"]
 STATES: list[Step] = [*(answer(status, LINK) for status in Status), Uncertain("lost")]
 
@@ -71,15 +71,15 @@ def parts(schema: object) -> Iterator[tuple[str, object]]:
 # What there is
 
 
-def test_there_are_three_tools_in_the_order_of_their_use() -> None:
-    """create_payment, get_payment_status, await_payment."""
+def test_there_are_four_tools_in_the_order_of_their_use() -> None:
+    """create_payment, get_payment_status, await_payment, list_payments."""
     assert list(TOOLS) == NAMES
     assert [tool.name for tool in TOOLS.values()] == NAMES
 
 
 def test_read_only_leaves_out_what_could_move_money() -> None:
     """BLIKK_READ_ONLY: create_payment is not offered."""
-    assert list(catalog(read_only=True)) == READS
+    assert list(catalog(read_only=True)) == NAMES[1:]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,7 @@ def test_read_only_leaves_out_what_could_move_money() -> None:
         ("create_payment", Annotations(read_only=False, destructive=True, idempotent=True, open_world=True)),
         ("get_payment_status", Annotations(read_only=True, destructive=False, idempotent=True, open_world=True)),
         ("await_payment", Annotations(read_only=True, destructive=False, idempotent=True, open_world=True)),
+        ("list_payments", Annotations(read_only=True, destructive=False, idempotent=True, open_world=False)),
     ],
 )
 def test_the_annotations_are_the_documented_ones(tool: str, expected: Annotations) -> None:
@@ -103,7 +104,7 @@ def test_the_annotations_are_the_documented_ones(tool: str, expected: Annotation
 async def test_a_read_only_tool_never_sends_a_payment(tmp_path: Path, said: Step) -> None:
     """readOnlyHint: whatever state a payment is in, known or not, nothing is created."""
     readers = [name for name, tool in TOOLS.items() if tool.annotations.read_only]
-    assert readers == READS
+    assert readers == NAMES[1:]
     async with desk(tmp_path, said) as at:
         await at.call("create_payment", arguments())
         for failing in (None, unread(503), unread(404)):
@@ -143,7 +144,7 @@ async def test_a_question_repeated_changes_nothing(tmp_path: Path, tool: str) ->
 
 
 @pytest.mark.anyio
-async def test_every_tool_reaches_beyond_this_machine(tmp_path: Path) -> None:
+async def test_every_tool_but_the_list_reaches_beyond_this_machine(tmp_path: Path) -> None:
     """openWorldHint: Blikk is asked."""
     async with desk(tmp_path) as at:
         await at.call("create_payment", arguments())
@@ -167,7 +168,13 @@ def test_a_schema_is_flat_and_plain(tool: str, kind: str) -> None:
     banned = {"$ref", "$defs", "definitions", "anyOf", "oneOf", "allOf", "not", "title", "nullable", "format"}
     assert banned & {keyword for keyword, _ in found} == set()
     assert [value for keyword, value in found if value is None or (keyword == "type" and value == "null")] == []
-    assert {value for keyword, value in found if keyword == "type"} <= {"object", "string", "integer", "boolean"}
+    assert {value for keyword, value in found if keyword == "type"} <= {
+        "object",
+        "array",
+        "string",
+        "integer",
+        "boolean",
+    }
     # google-genai cannot read `additionalProperties` in an input schema; that there are no others is checked.
     assert (schema["type"], schema.get("additionalProperties", ...)) == ("object", ... if kind == "input" else False)
     assert [name for name, value in schema["properties"].items() if value["type"] == "object"] == []
@@ -183,6 +190,7 @@ def test_a_schema_is_flat_and_plain(tool: str, kind: str) -> None:
         ),
         ("get_payment_status", [], ["idempotency_key", "payment_id"]),
         ("await_payment", ["payment_id"], ["human_informed", "wait_seconds"]),
+        ("list_payments", [], ["limit", "only"]),
     ],
 )
 def test_the_arguments_are_the_documented_ones(tool: str, required: list[str], optional: list[str]) -> None:
@@ -211,6 +219,8 @@ def test_the_schema_says_the_limits_that_a_model_can_keep() -> None:
         ("get_payment_status", {"idempotency_key": KEY}),
         ("await_payment", {"payment_id": "pay-1"}),
         ("await_payment", {"payment_id": "pay-1", "wait_seconds": 10**6, "human_informed": True}),
+        ("list_payments", {}),
+        ("list_payments", {"only": "unknown", "limit": 50}),
     ],
 )
 def test_what_the_code_takes_the_schema_takes(tool: str, good: dict[str, Any]) -> None:
@@ -230,9 +240,9 @@ def test_the_unit_is_said_where_an_amount_is_asked_for() -> None:
 
 
 def test_the_list_of_tools_keeps_its_weight() -> None:
-    """At most 2,000 tokens (bytes / 4) of compact JSON; without the output schemas at most 900."""
-    assert weight(with_output=True) <= 8_000
-    assert weight(with_output=False) <= 3_600
+    """At most 2,400 tokens (bytes / 4) of compact JSON; without the output schemas at most 1,100."""
+    assert weight(with_output=True) <= 9_600
+    assert weight(with_output=False) <= 4_400
 
 
 def test_the_tools_know_no_mcp_and_open_nothing_when_they_are_imported() -> None:

@@ -34,7 +34,7 @@ class AwaitPaymentArguments(Arguments):
     """What `await_payment` takes."""
 
     payment_id: Annotated[str, Field(description="From create_payment")]
-    wait_seconds: Annotated[int, Field(ge=0, description="How long to wait; the server has a default and a cap")] = 0
+    wait_seconds: Annotated[int, Field(ge=0, description="How long to wait; 0: the default")] = 0
     human_informed: Annotated[bool, Field(description="True once the person has seen human_instruction")] = False
 
     @field_validator("payment_id")
@@ -172,6 +172,7 @@ TOOL = Tool(
     name="await_payment",
     title="Wait for a payment",
     description=DESCRIPTION,
+    search_hint="wait until it is paid or approved; bíða eftir greiðslu, samþykki",
     annotations=Annotations(read_only=True, destructive=False, idempotent=True, open_world=True),
     input_schema=input_schema(AwaitPaymentArguments),
     output_schema=output_schema(),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from blikk_tools import await_payment, create_payment, get_payment_status
+from blikk_tools import await_payment, create_payment, get_payment_status, list_payments
 from blikk_tools.tool import Tool
 
-ALL_TOOLS = (create_payment.TOOL, get_payment_status.TOOL, await_payment.TOOL)
+ALL_TOOLS = (create_payment.TOOL, get_payment_status.TOOL, await_payment.TOOL, list_payments.TOOL)
 
 
 def catalog(*, read_only: bool) -> dict[str, Tool]:

@@ -27,8 +27,8 @@ from blikk_tools.tool import Annotations, Call, Tool
 
 DESCRIPTION = (
     "Pay a creditor in Iceland from this channel's bank account. Money moves only after a person approves at their bank, so "
-    "the result tells what that person has to do: follow next_step. Amounts are whole krónur (ISK has no cents). "
-    "Call it once a purchase; to retry, send exactly the same arguments with the same idempotency_key."
+    "the result says what the person must do: follow next_step. Amounts are whole krónur (ISK has no cents). "
+    "Call it once per purchase; to retry, send exactly the same arguments with the same idempotency_key."
 )
 
 MAX_NAME = 70
@@ -53,10 +53,12 @@ class CreatePaymentArguments(Arguments):
             description="One purchase, one key: the same on every retry, also after an error or restart",
         ),
     ]
-    purpose: Annotated[str, Field(description="What it is for; kept in the local ledger, never sent to the bank")] = ""
+    purpose: Annotated[str, Field(description="What it is for: shown to the approver, never sent to the bank")] = ""
     confirmed_duplicate_of: Annotated[
         str,
-        Field(description="payment_id named by a possible_duplicate refusal, once a person said both are meant"),
+        Field(
+            description="payment_id named by a possible_duplicate refusal, once a person said that both are intended"
+        ),
     ] = ""
 
     @field_validator("amount")
@@ -146,6 +148,7 @@ TOOL = Tool(
     name="create_payment",
     title="Create a payment",
     description=DESCRIPTION,
+    search_hint="pay a bill or invoice, transfer or send money, ISK; greiða reikning, borga, millifæra, krónur",
     annotations=Annotations(read_only=False, destructive=True, idempotent=True, open_world=True),
     input_schema=input_schema(CreatePaymentArguments),
     output_schema=output_schema(),

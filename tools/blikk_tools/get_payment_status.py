@@ -70,6 +70,7 @@ TOOL = Tool(
     name="get_payment_status",
     title="Get a payment's status",
     description=DESCRIPTION,
+    search_hint="was it paid, payment status; er búið að greiða, staða greiðslu",
     annotations=Annotations(read_only=True, destructive=False, idempotent=True, open_world=True),
     input_schema=input_schema(GetPaymentStatusArguments),
     output_schema=output_schema(),

@@ -46,21 +46,29 @@ class Result(BaseModel):
 
 
 def output_schema() -> dict[str, Any]:
-    """The JSON Schema of `Result`, without a reference or a title: every client takes it."""
-    types = {str: "string", int: "integer", bool: "boolean"}
-    properties: dict[str, Any] = {}
-    for name, field in Result.model_fields.items():
-        kind: Any = field.annotation
-        if issubclass(kind, StrEnum):
-            properties[name] = {"type": "string", "enum": [member.value for member in kind]}
-        else:
-            properties[name] = {"type": types[kind]}
+    """Make the JSON Schema of `Result`, without a reference or a title: every client takes it."""
+    properties = properties_of(Result)
     return {
         "type": "object",
         "properties": properties,
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def properties_of(model: type[BaseModel], leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Make the properties of a flat model: text, whole numbers, booleans and words from a list."""
+    types = {str: "string", int: "integer", bool: "boolean"}
+    properties: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name in leave_out:
+            continue
+        kind: Any = field.annotation
+        if issubclass(kind, StrEnum):
+            properties[name] = {"type": "string", "enum": [member.value for member in kind]}
+        else:
+            properties[name] = {"type": types[kind]}
+    return properties
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.handed_links import HandedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
+from blikk_tools.listing import PaymentList
 from blikk_tools.result import Result, approval_step, of_snapshot
 
 
@@ -71,12 +72,17 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool as the server offers it."""
+    """A tool as the server offers it. `search_hint`: what people say who want it, where a client defers its tools.
+
+    It answers with a `Result`, or with a list. `card`: whether a host may show its result as the payment's card.
+    """
 
     name: str
     title: str
     description: str
+    search_hint: str
     annotations: Annotations
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any]
-    run: Callable[[Call, Mapping[str, Any] | None], Awaitable[Result]]
+    run: Callable[[Call, Mapping[str, Any] | None], Awaitable[Result | PaymentList]]
+    card: bool = True

@@ -32,7 +32,9 @@ _Context = ServerRequestContext[Any, Any]
 
 
 def tool_meta(tool: Tool) -> dict[str, Any]:
-    """The link from a tool to the card. What can move money is for the model alone: a card may not call it."""
+    """Link a tool to the card. What can move money is for the model alone: a card may not call it."""
+    if not tool.card:
+        return {}
     ui: dict[str, Any] = {"resourceUri": URI}
     return {"ui": ui if tool.annotations.read_only else {**ui, "visibility": ["model"]}}
 

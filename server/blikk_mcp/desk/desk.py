@@ -28,6 +28,7 @@ from blikk_tools.arguments import InvalidArguments
 from blikk_tools.catalog import catalog
 from blikk_tools.handed_links import HandedLinks, ShownLinks
 from blikk_tools.instructions import Presentation
+from blikk_tools.listing import PaymentList
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
 from blikk_tools.tool import Call, Tool, WaitLimits
@@ -66,7 +67,10 @@ class Desk:
             self._waits = WaitLimits()
         self._handed = HandedLinks()
         self._shown = ShownLinks()
-        self.listed = types.ListToolsResult(tools=[_listed(tool) for tool in self._tools.values()])
+        always_load = settings.always_load if isinstance(settings, Settings) else True
+        self.listed = types.ListToolsResult(
+            tools=[_listed(tool, always_load=always_load) for tool in self._tools.values()]
+        )
 
     async def call(
         self, ctx: Context, params: types.CallToolRequestParams
@@ -109,6 +113,9 @@ class Desk:
             logger.exception("a tool failed unexpectedly")
             defect = PaymentsError("an unexpected error; the server's log has more")
             result = of_error(defect, tool.name, self._presentation, call)
+        if isinstance(result, PaymentList):
+            self._log(tool, started, outcome="listed")
+            return _answer(result, None)
         self._log(
             tool,
             started,
@@ -173,7 +180,9 @@ class RisingProgress:
         await self._report(done_seconds, max(of_seconds, done_seconds), message)
 
 
-def _listed(tool: Tool) -> types.Tool:
+def _listed(tool: Tool, *, always_load: bool) -> types.Tool:
+    # Claude Code defers tools behind a search: the one puts them into a model's first turn, the other lets them be found.
+    found = {**({"anthropic/alwaysLoad": True} if always_load else {}), "anthropic/searchHint": tool.search_hint}
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -186,11 +195,11 @@ def _listed(tool: Tool) -> types.Tool:
             idempotent_hint=tool.annotations.idempotent,
             open_world_hint=tool.annotations.open_world,
         ),
-        _meta=page.tool_meta(tool),
+        _meta={**page.tool_meta(tool), **found},
     )
 
 
-def _answer(result: Result, meta: Any) -> types.CallToolResult:
+def _answer(result: Result | PaymentList, meta: Any) -> types.CallToolResult:
     """Both halves carry everything: some clients show the model only the one, some only the other."""
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=result.model_dump_json())],
