@@ -48,13 +48,13 @@ types: $(VENV)/.dev ## pyright, strict
 contracts: $(VENV)/.dev ## imports run one way
 	$(BIN)/lint-imports
 
-generated: $(VENV)/.dev ## the README's tables are those of the code
+generated: $(VENV)/.dev ## the README's tables and the front door's answers are those of the code
 	$(BIN)/python docs/generate.py --check
 
 audit: $(VENV)/.dev ## known vulnerabilities of what the lock installs, where the network lets it
 	$(BIN)/python docs/audit.py
 
-docs: $(VENV)/.dev ## write the generated parts of the README, and the snapshots of the surface
+docs: $(VENV)/.dev ## write the generated parts of the README, the front door's answers, and the snapshots of the surface
 	$(BIN)/python docs/generate.py
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/server/test_snapshots.py
 

@@ -1,4 +1,4 @@
-"""Writes the parts of README.md that the code knows better: the tools, the settings, the error codes.
+"""Writes the parts of README.md that the code knows better, the tools and the settings, and the front door's answers.
 
 `python docs/generate.py` writes, `--check` fails if there is something to write.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+from answers import is_written
 
 from blikk_mcp.settings.table import SETTINGS
 from blikk_tools.catalog import ALL_TOOLS
@@ -48,9 +50,13 @@ def main() -> int:
         begin, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
         head, rest = text.split(begin)
         text = f"{head}{begin}\n{part}\n{end}{rest.split(end)[1]}"
+    check = "--check" in sys.argv
+    if not is_written(check=check):
+        sys.stderr.write("The front door's answers are not what the server says: run `make docs`\n")
+        return 1
     if text == before:
         return 0
-    if "--check" in sys.argv:
+    if check:
         sys.stderr.write("README.md is not what the code says: run `make docs`\n")
         return 1
     README.write_text(text)

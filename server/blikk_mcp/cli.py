@@ -1,14 +1,14 @@
-"""The command line. Each command imports only what it needs: `--version` must not load an MCP SDK."""
+"""The command line. Each command imports only what it needs, and the server without options not even a parser."""
 
 from __future__ import annotations
 
-import importlib
-import io
 import sys
-from collections.abc import Sequence
 
 from blikk_mcp import __version__
-from blikk_mcp.commands.parser import Parser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = {
     "serve": "the MCP server on stdio (what runs without a command)",
@@ -23,7 +23,19 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
+    if arguments in ([], ["serve"]):
+        from blikk_mcp.commands.serve import serve
+
+        return serve()
+    return _run_command(arguments)
+
+
+def _run_command(arguments: list[str]) -> int:
+    import importlib
+
+    from blikk_mcp.commands.parser import Parser
+
+    if arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
         arguments.insert(0, "serve")
     parser = Parser(
         prog="blikk-mcp",
@@ -44,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print_on_any_terminal() -> None:
     """A terminal that knows no `ð` shows another character there, and not a traceback."""
+    import io
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -1,28 +1,20 @@
-"""`blikk-mcp serve`: the MCP server on stdio."""
+"""`blikk-mcp serve`: the MCP server on stdio.
+
+Nothing is loaded here that the front door does not need: the server itself is in `blikk_mcp.serving`.
+"""
 
 from __future__ import annotations
 
-import argparse
-import gc
-import logging
 import os
-import sys
-from collections.abc import AsyncGenerator, MutableMapping
-from contextlib import asynccontextmanager
-from functools import partial
 
-import anyio
-
-from blikk_mcp.logs import dropped_line, log_event, start_logging
-from blikk_mcp.redaction.messages import redact_line
-from blikk_mcp.redaction.process import guard_process, redactor_of
-from blikk_mcp.redaction.redactor import Redactor
-from blikk_mcp.settings.settings import Settings, log_settings, read_settings
-from blikk_mcp.settings.values import SettingsError
+from blikk_mcp.settings.door import door_settings
 from blikk_mcp.stderr import queue_stderr
+from blikk_mcp.transports.front_door import FrontDoor, Handover, read_answers
 from blikk_mcp.transports.wire import claim_standard_streams, exit_on_signals
 
-logger = logging.getLogger(__name__)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,74 +36,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until the client hangs up."""
-    # Hardly anything that is made while the modules load is garbage: looking for some is a tenth of the start.
-    gc.disable()
+    return serve(sandbox=arguments.sandbox, sandbox_at=arguments.sandbox_at)
+
+
+def serve(*, sandbox: bool = False, sandbox_at: str | None = None) -> int:
+    """Serve until the client hangs up: at the door first, and by the SDK's server once there is something for it."""
     exit_on_signals()
     stderr = queue_stderr()
     wire = claim_standard_streams()
     wire.start()
-    from blikk_mcp.app import running_app
-    from blikk_mcp.transports.stdio import serve_stdio
+    settings = door_settings(os.environ)
+    answers = read_answers(settings) if settings else None
+    handover = FrontDoor(wire, answers).serve() if answers else Handover()
+    if handover is None:
+        return 0
+    from blikk_mcp.serving import serve_mcp
 
-    async def serve() -> int:
-        async with _settings(os.environ, arguments) as (settings, secrets, control_url):
-            redactor = redactor_of(*secrets)
-            stderr.say_dropped = dropped_line(log_settings(os.environ)[1])
-            _guard(settings, redactor)
-            if control_url:
-                log_event(logger, logging.INFO, "sandbox", control_url=control_url)
-            async with running_app(settings, redactor) as server:
-                # What is loaded by now lives as long as the process: without it the collector's last round is short.
-                gc.freeze()
-                gc.enable()
-                return await serve_stdio(server, partial(redact_line, redactor), wire)
-
-    return anyio.run(serve)
-
-
-@asynccontextmanager
-async def _settings(
-    environ: MutableMapping[str, str], arguments: argparse.Namespace
-) -> AsyncGenerator[tuple[Settings | SettingsError, tuple[str, ...], str]]:
-    """The settings, the secrets to be kept out of every output, and a sandbox's control address if it is one."""
-    if not arguments.sandbox and not arguments.sandbox_at:
-        yield *_read(environ), ""
-        return
-    from blikk_mcp.sandboxed import own_sandbox, sandbox_at
-
-    if arguments.sandbox_at:
-        found = sandbox_at(arguments.sandbox_at, environ)
-        yield found.settings, found.secrets, found.control_url
-        return
-    async with own_sandbox(environ) as own:
-        yield own.settings, own.secrets, own.control_url
-
-
-def _read(environ: MutableMapping[str, str]) -> tuple[Settings | SettingsError, tuple[str, ...]]:
-    raw_key = environ.get("BLIKK_API_KEY", "")
-    try:
-        settings = read_settings(environ)
-    except SettingsError as error:
-        return error, (raw_key,)
-    return settings, (settings.api_key.get_secret_value(),)
+    return serve_mcp(wire, handover, stderr, sandbox=sandbox, sandbox_at=sandbox_at)
 
 
 def _sandbox_address(text: str) -> str:
+    import argparse
+
     from blikk_mcp.sandboxed import loopback_origin
 
     try:
         return loopback_origin(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _guard(settings: Settings | SettingsError, redactor: Redactor) -> None:
-    # The log's formatter redacts its lines itself; what bypasses it goes through the stream that takes stderr's place.
-    start_logging(*log_settings(os.environ), partial(redact_line, redactor), sys.stderr)
-    guard_process(redactor)
-    if isinstance(settings, SettingsError):
-        for problem in settings.problems:
-            log_event(logger, logging.ERROR, "not_configured", setting=problem.name, problem=problem.message)
-    else:
-        for notice in settings.notices:
-            log_event(logger, logging.WARNING, "notice", text=notice)

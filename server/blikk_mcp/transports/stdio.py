@@ -21,6 +21,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 
 from blikk_mcp.logs import log_event
+from blikk_mcp.transports.front_door import Handover
 from blikk_mcp.transports.messages import Refused, read_message
 from blikk_mcp.transports.wire import EXIT_CODES, Line, Wire
 
@@ -39,12 +40,12 @@ Sender = MemoryObjectSendStream[SessionMessage]
 logger = logging.getLogger(__name__)
 
 
-async def serve_stdio(server: Server[Any], redact: Callable[[str], str], wire: Wire) -> int:
-    """Serve until EOF or a signal, and return the exit code: 0 after EOF, 128 + n after signal n."""
+async def serve_stdio(server: Server[Any], redact: Callable[[str], str], wire: Wire, handover: Handover) -> int:
+    """Serve from where the front door left off; the exit code is 0 after EOF, 128 + n after signal n."""
     code = 0
     to_server, received = anyio.create_memory_object_stream[Item](0)
     outgoing, to_write = anyio.create_memory_object_stream[SessionMessage](0)
-    reader = _Reader(_Changes(wire), wire, to_server, outgoing.clone())
+    reader = _Reader(_Changes(wire), wire, to_server, outgoing.clone(), handover)
 
     async def stop_on_signal() -> None:
         nonlocal code
@@ -104,7 +105,12 @@ class _Reader:
     """Takes lines from the wire as fast as the client reads the answers, and answers what is no message."""
 
     def __init__(
-        self, changes: _Changes, wire: Wire, to_server: MemoryObjectSendStream[Item], outgoing: Sender
+        self,
+        changes: _Changes,
+        wire: Wire,
+        to_server: MemoryObjectSendStream[Item],
+        outgoing: Sender,
+        handover: Handover,
     ) -> None:
         self.changes = changes
         self._wire = wire
@@ -112,16 +118,24 @@ class _Reader:
         self._outgoing = outgoing
         self._unanswered: set[types.RequestId] = set()
         self._scope = anyio.CancelScope()
+        self._handover = handover
+        self._replaying: anyio.Event | None = None
 
-    def answered(self, message: types.JSONRPCMessage) -> None:
-        """Take note of what goes out."""
+    def is_for_the_client(self, message: types.JSONRPCMessage) -> bool:
+        """Take note of what goes out; the answer to what the door has answered already goes nowhere."""
         if isinstance(message, types.JSONRPCResponse | types.JSONRPCError) and message.id is not None:
             self._unanswered.discard(message.id)
+            if self._replaying is not None:
+                self._replaying.set()
+        return self._replaying is None
 
     async def run(self) -> None:
         """Read until EOF, or until there is nobody to hand a message to."""
         async with self._to_server, self._outgoing:
             with suppress(anyio.BrokenResourceError), self._scope:
+                await self._replay()
+                if self._handover.line is not None:
+                    await self._hand_over(self._handover.line)
                 while not self._wire.is_over:
                     await self.changes.wait_until(self._can_go_on)
                     if self._wire.has_line:
@@ -137,6 +151,15 @@ class _Reader:
         if not self._wire.has_line:
             return self._wire.is_over
         return self._wire.has_room and self._outgoing.statistics().tasks_waiting_send < MAX_ANSWERS_WAITING
+
+    async def _replay(self) -> None:
+        """Bring the server to where the client is. Each answer is waited for, so that no other can be taken for it."""
+        for line in self._handover.replayed:
+            self._replaying = anyio.Event()
+            await self._hand_over(line)
+            if self._unanswered:
+                await self._replaying.wait()
+        self._replaying = None
 
     async def _hand_over(self, line: Line) -> None:
         message = read_message(line)
@@ -196,8 +219,9 @@ async def _write(
     changes = reader.changes
     async with to_write:
         async for message in to_write:
+            if not reader.is_for_the_client(message.message):
+                continue
             wire.send(line_of(message, redact))
-            reader.answered(message.message)
             await changes.wait_until(lambda: wire.has_room or wire.is_broken)
             if wire.is_broken:
                 return
