@@ -30,6 +30,7 @@ class LifeName(StrEnum):
     INSTANT_REJECTION = "instant_rejection"
     SLOW_TO_SHOW = "slow_to_show"
     BAD_LINK = "bad_link"
+    LINK_RENEWED = "link_renewed"
 
 
 MissingUrl = Literal["absent", "null", "empty"]
@@ -110,6 +111,8 @@ def make_life(name: LifeName, timing: Timing) -> Life:
         case LifeName.URL_CHANGES:
             early = (replace(draft, link="new"), replace(pending, link="kept"))
             return replace(standard, opening=(*early, approval, lapsed))
+        case LifeName.LINK_RENEWED:
+            return replace(standard, opening=(draft, pending, approval, approval, lapsed))
         case LifeName.UNKNOWN_STATUS:
             unheard_of = replace(settling, status=UNHEARD_OF_STATUS)
             return replace(standard, after_approval=(unheard_of, Phase("SUCCESS")))

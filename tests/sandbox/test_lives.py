@@ -170,6 +170,25 @@ async def test_an_approved_payment_can_still_be_rejected() -> None:
     assert (await world.ask("GET", "/record"))["paid"] == []
 
 
+async def test_a_link_that_is_renewed_once_leads_on_and_the_older_one_does_not() -> None:
+    """A sister API of Blikk's: a link lives briefly, and the newest one wins."""
+    world = await world_with("link_renewed", link_seconds=30)
+    payment_id, first = await world.waiting_link()
+    world.clock.advance(31)
+    second = (await world.look(payment_id))["redirectUrl"]
+    assert second != first
+    assert await world.status(payment_id) == "SCA_REQUIRED"
+    assert await decide(world, payment_id, "approve") == "SCA_COMPLETE"
+
+
+async def test_a_link_that_is_renewed_lapses_in_the_end() -> None:
+    """A sister API of Blikk's: a lapsed link is a plain ERROR."""
+    world = await world_with("link_renewed", link_seconds=30)
+    payment_id, _ = await world.waiting_link()
+    world.clock.advance(62)
+    assert await world.status(payment_id) == "ERROR"
+
+
 async def test_the_link_of_the_post_answer_can_differ_from_the_one_to_show() -> None:
     """A sister API of Blikk's: DRAFT can carry a URL, and SCA_REQUIRED another."""
     world = await world_with("url_changes")
