@@ -65,6 +65,25 @@ mutation: $(VENV)/.dev ## change redaction, links, policy and cleaner, and see w
 	$(INSTALL) 'mutmut>=3.8,<4'
 	$(BIN)/python tests/mutation/run.py $(MODULES)
 
+EVALS := .venv-evals
+EVALS_INSTALL := env -u PYTHONDONTWRITEBYTECODE $(EVALS)/bin/python -m pip install --quiet --disable-pip-version-check --compile
+EVALS_RUN := env -u PYTHONDONTWRITEBYTECODE BLIKK_EVALS_COMMAND=$(CURDIR)/$(BIN)/blikk-mcp $(CURDIR)/$(EVALS)/bin/python -m
+
+eval: $(EVALS)/.installed $(VENV)/.runtime ## agents and scenarios on the bank's own record; MODEL=anthropic/… for a real model
+ifdef MODEL
+	cd evals && $(EVALS_RUN) blikk_evals.run --model $(MODEL) --epochs $(or $(EPOCHS),3) $(if $(NAMES),--names $(NAMES))
+else
+	cd evals && $(CURDIR)/$(EVALS)/bin/pyright
+	cd evals && $(EVALS_RUN) pytest -q
+	cd evals && $(EVALS_RUN) blikk_evals.run $(if $(ALL),--all) $(if $(WRITE),--write) $(if $(NAMES),--names $(NAMES))
+endif
+
+$(EVALS)/.installed: evals/requirements.lock evals/pyproject.toml
+	$(PYTHON) -m venv $(EVALS)
+	$(EVALS_INSTALL) --require-hashes -r evals/requirements.lock
+	$(EVALS_INSTALL) --no-deps --no-build-isolation --editable evals
+	@touch $@
+
 lock: $(VENV)/.dev ## pin the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --upgrade --group build pyproject.toml -o requirements.lock
@@ -72,9 +91,11 @@ lock: $(VENV)/.dev ## pin the dependencies anew
 		--no-annotate --upgrade --group build --group dev pyproject.toml -o requirements-dev.lock
 	for wanted in agent_examples/requirements-*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade $$wanted -o $${wanted%.in}.lock; done
+	cd evals && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --upgrade --group build --group dev pyproject.toml -o requirements.lock
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(VENV)-examples-* agent_examples/node_modules dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
+	rm -rf $(VENV) $(VENV)-examples-* .venv-evals agent_examples/node_modules dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
 		tests/interop/codex/node_modules tests/card/node_modules
 
 $(BIN)/python:
@@ -92,4 +113,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test test-all slow interop examples quick check lint types contracts generated audit docs bench mutation lock clean
+.PHONY: help demo test test-all slow interop examples quick check lint types contracts generated audit docs bench mutation eval lock clean

@@ -1,0 +1,1 @@
+"""How agents behave with money through blikk-mcp, measured on the bank's own record."""
