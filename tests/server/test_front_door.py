@@ -281,6 +281,15 @@ ORDERS = [
 ]
 
 
+async def test_wrong_settings_change_no_list_of_tools() -> None:
+    """The door does not read the other settings, and the list must not depend on who answers."""
+    environ = {"BLIKK_READ_ONLY": "true", "BLIKK_ALWAYS_LOAD": "false", "BLIKK_MAX_AMOUNT_ISK": "much"}
+    order = ["initialize", "initialized", "list"]
+    with_door = await answers_to(environ, order, joined=False)
+    assert with_door == await answers_to({**environ, "BLIKK_FRONT_DOOR": "off"}, order, joined=False)
+    assert not any('"create_payment"' in text for text in with_door)
+
+
 async def answers_to(environ: dict[str, str], order: list[str], *, joined: bool) -> list[str]:
     """What a client hears: one step after the other, or everything in one write with its last byte late."""
     lines = [

@@ -57,19 +57,18 @@ class Desk:
         self._service = service
         self._redactor = redactor
         self._under_way = 0
+        # With wrong settings, too: what is listed is what the front door says, which does not read the others.
+        self._tools = catalog(read_only=settings.read_only)
         if isinstance(settings, Settings):
-            self._tools = catalog(read_only=settings.read_only)
             self._presentation = presentation_of(settings)
             self._waits = WaitLimits(settings.wait_seconds, settings.max_wait_seconds)
         else:
-            self._tools = catalog(read_only=False)
             self._presentation = Presentation(environment=settings.environment)
             self._waits = WaitLimits()
         self._handed = HandedLinks()
         self._shown = ShownLinks()
-        always_load = settings.always_load if isinstance(settings, Settings) else True
         self.listed = types.ListToolsResult(
-            tools=[_listed(tool, always_load=always_load) for tool in self._tools.values()]
+            tools=[_listed(tool, always_load=settings.always_load) for tool in self._tools.values()]
         )
 
     async def call(

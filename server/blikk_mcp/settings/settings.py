@@ -107,7 +107,12 @@ def read_settings(
         notices=tuple(filter(None, [key_file_notice(key_file) if key_file else ""])),
     )
     if reader.problems:
-        raise SettingsError(reader.problems, environment=known_environment)
+        raise SettingsError(
+            reader.problems,
+            environment=known_environment,
+            read_only=settings.read_only,
+            always_load=settings.always_load,
+        )
     return settings
 
 

@@ -41,13 +41,22 @@ class Problem:
 class SettingsError(Exception):
     """The settings cannot be used; `problems` names all that has to be corrected.
 
-    `environment` is what the base URL says, whatever else is wrong.
+    `environment` is what the base URL says, whatever else is wrong, and the list of tools is what its settings say.
     """
 
-    def __init__(self, problems: list[Problem], *, environment: Environment = "custom") -> None:
+    def __init__(
+        self,
+        problems: list[Problem],
+        *,
+        environment: Environment = "custom",
+        read_only: bool = False,
+        always_load: bool = True,
+    ) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
         self.environment: Environment = environment
+        self.read_only = read_only
+        self.always_load = always_load
 
 
 def read_key(value: str, file: Path | None) -> str:
