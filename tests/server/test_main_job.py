@@ -11,6 +11,7 @@ from mcp.shared.exceptions import MCPError
 
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
+from blikk_tools.catalog import ALL_TOOLS
 from tests.sandbox_control import control, paid, received
 from tests.server.running import PAYMENT, call, connected, environment, spawned
 
@@ -192,7 +193,7 @@ async def test_wrong_settings_list_the_tools_and_answer_every_call_with_the_sett
 ) -> None:
     """Ours: catalogs list tools without a key, and a person has to learn what to correct."""
     async with connected({**environ, **wrong}) as client:
-        assert len((await client.list_tools()).tools) == 3
+        assert len((await client.list_tools()).tools) == len(ALL_TOOLS)
         arguments: dict[str, Any]
         for tool, arguments in [
             ("create_payment", dict(PAYMENT)),
