@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-import anyio
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool
 from inspect_ai.tool import MCPServer, Tool, ToolCallError, ToolDef, mcp_connection, mcp_server_stdio
 
@@ -101,8 +100,6 @@ class World:
         """The outcomes that the ledger holds, sorted: paid, failed, open, unknown."""
         if self._guard == "plain_wrapper":
             return []
-        if not any(ToolDef(tool).name == "list_payments" for tool in self.tools):
-            return await self._ledger_by_command()
         outcomes: list[str] = [each["outcome"] for each in (await self.call("list_payments", limit=50))["payments"]]
         return sorted("open" if outcome in ("needs_human", "pending") else outcome for outcome in outcomes)
 
@@ -123,11 +120,6 @@ class World:
         await self.stop_server()
         await self.start_server()
 
-    async def _ledger_by_command(self) -> list[str]:
-        command = [product_command(), "ledger", "list", "--json"]
-        listed = await anyio.run_process(command, env={"PATH": os.environ["PATH"], **self._env})
-        return sorted(_outcome_of(json.loads(line)) for line in listed.stdout.splitlines() if line.strip())
-
     def _make_server(self) -> MCPServer:
         wrapper = [sys.executable, "-m", "blikk_evals.plain_wrapper"]
         server = (
@@ -137,9 +129,9 @@ class World:
         )
         # The shell writes down its process id and becomes the server, so that a scenario can kill it.
         command = ["-c", 'echo $$ > "$0"; exec "$@"', str(self._pid_file), *server]
-        self._env = {
+        env = {
             "HOME": str(self._folder),
-            # For the plain wrapper, and for the ledger's command; the server itself gets both from the sandbox.
+            # For the plain wrapper; the server itself gets both from the sandbox.
             "BLIKK_BASE_URL": self.bank.base_url,
             "BLIKK_API_KEY": self.bank.api_key,
             "BLIKK_LEDGER": str(self._folder / "ledger.sqlite"),
@@ -150,7 +142,7 @@ class World:
             **self.scenario.world.settings,
             **({"BLIKK_DUPLICATE_WINDOW_MINUTES": "0"} if self._guard == "no_duplicates" else {}),
         }
-        return mcp_server_stdio(name="blikk", command="sh", args=command, env=self._env)
+        return mcp_server_stdio(name="blikk", command="sh", args=command, env=env)
 
 
 @asynccontextmanager
@@ -178,13 +170,6 @@ def result_of(message: ChatMessageTool) -> dict[str, Any]:
     except ValueError:
         return {}
     return cast("dict[str, Any]", result) if isinstance(result, dict) else {}
-
-
-def _outcome_of(entry: Mapping[str, str]) -> str:
-    if entry["state"] != "created":
-        return entry["state"]
-    ends = {"SUCCESS": "paid", "REJECTED": "failed", "CANCELLED": "failed", "ERROR": "failed"}
-    return ends.get(entry["status"], "open")
 
 
 def _text_of(result: Any) -> str:

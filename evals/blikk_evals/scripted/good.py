@@ -10,7 +10,7 @@ from blikk_evals.person import CLOSING_QUESTION, MIDWAY_QUESTION
 from blikk_evals.scripted.talk import IBAN, Answered, Call, Order, Talk, Turn, orders_in
 from blikk_evals.world import Guard
 
-MAX_WAITS: Final = 4
+MAX_WAITS: Final = 7
 """Waits that end with nothing, after which the person is told that it is still open."""
 _NUMBER: Final = re.compile(r"(\d[\d.]*)(,\d+)?\s*(þús)?")
 _IN_WORDS: Final = {"fimmtán hundruð": 1500}
