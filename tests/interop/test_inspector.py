@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from blikk_tools.catalog import ALL_TOOLS
 from tests.interop.node import INSTALLED, SERVER, Node, result_of
 
 pytestmark = pytest.mark.node
@@ -49,7 +50,7 @@ def test_the_inspector_lists_the_three_tools_with_all_that_a_client_needs(node: 
 def test_the_inspector_lists_the_tools_without_a_key_and_a_call_names_the_setting(node: Node) -> None:
     """Ours: catalogs list tools without a key; every call then says what is missing."""
     bare = [INSPECTOR, "--cli", SERVER]
-    assert len(node.answer(*bare, "--method", "tools/list")["tools"]) == 3
+    assert len(node.answer(*bare, "--method", "tools/list")["tools"]) == len(ALL_TOOLS)
     called = node.answer(
         *bare, "--method", "tools/call", "--tool-name", "get_payment_status", "--tool-arg", "payment_id=pay_1"
     )
