@@ -120,7 +120,7 @@ def _scripted(agent: str, scenarios: list[Scenario], guard: Guard) -> Task:
 
 
 def _with_model(model: str, scenarios: list[Scenario], epochs: int, console: Console) -> list[str]:
-    (log,) = play([make_task(scenarios, name="good part", model=get_model(model), epochs=epochs)], at_once=2 * AT_ONCE)
+    (log,) = play([make_task(scenarios, name="good-part", model=get_model(model), epochs=epochs)], at_once=2 * AT_ONCE)
     if log.error is not None:
         return [log.error.message]
     row = rows_of(log)
