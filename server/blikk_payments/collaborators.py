@@ -14,8 +14,11 @@ T = TypeVar("T")
 class Channel(Protocol):
     """Blikk's API."""
 
+    def prepare(self) -> None:
+        """Get ready to send: what takes time to load must not take it from a claim's deadline."""
+
     async def create(self, order: PaymentOrder) -> ChannelPayment:
-        """One request, sent once."""
+        """One request, sent once, and not begun after the order's deadline: then it is `NotSent`."""
         ...
 
     async def read(self, payment_id: str, *, attempts: int = 3) -> ChannelPayment:

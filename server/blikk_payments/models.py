@@ -23,6 +23,15 @@ class ClaimState(StrEnum):
 LOOKALIKE_NAME = "lookalike_name"
 """The warning that a payee's name looks like an earlier payee's, while spelling and account are others."""
 
+STRAY_PAYMENT = "stray_payment"
+"""The warning that Blikk may have made more than one payment for this key: only a person can tell."""
+
+OTHER_AMOUNT = "other_amount"
+"""The warning that Blikk names another amount or currency than was asked for. The history has what it said."""
+
+FAILURE_MAY_CHANGE_SECONDS = 900.0
+"""How long after Blikk said that a payment failed it is still asked again: a SUCCESS can come late."""
+
 LINK_MAY_HAVE_LAPSED_SECONDS = 900.0
 """Far beyond the life of an approval link: 120 s, or 300 s with onboarding, at Blikk's sister API."""
 
@@ -89,6 +98,16 @@ class PaymentRecord(NamedTuple):
         """Whether it is certain that no money moves: refused, or ended by Blikk without payment."""
         return self.state is ClaimState.REFUSED or self.status in FAILED
 
+    @property
+    def name(self) -> str:
+        """What an agent calls this payment: Blikk's id, or the key where there is no id."""
+        return self.payment_id or self.idempotency_key
+
+    def failure_may_change(self, now: datetime) -> bool:
+        """Whether Blikk said so lately that it failed that it should be asked once more."""
+        age_seconds = (now - self.updated_at).total_seconds()
+        return self.status in FAILED and abs(age_seconds) < FAILURE_MAY_CHANGE_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -126,13 +145,15 @@ class QuestionKind(StrEnum):
 
     ABOVE_THRESHOLD = "above_threshold"
     DUPLICATE = "duplicate"
+    IN_DOUBT = "in_doubt"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a person is asked before a payment, bound to exactly this payment. One question can have both reasons.
 
-    `duplicate_of` is the earlier payment's id (`""` if the reason is the amount alone); `warnings` are shown with it.
+    `duplicate_of` is the earlier payment's id, or its key (`""` if the reason is the amount alone). `warnings` are
+    shown with it.
     """
 
     kinds: frozenset[QuestionKind]

@@ -12,6 +12,9 @@ from blikk_payments.errors import ConfirmationRequired, ErrorCode, PolicyDenied,
 from blikk_payments.identifiers import holder_of_iban
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, Question, QuestionKind
 
+_EQUAL = "an equal payment (same account, same amount) was made under another key"
+_IN_DOUBT = "it is not known whether an earlier payment of another amount to the same account was paid"
+
 
 @dataclass(frozen=True, slots=True)
 class AllowedCreditor:
@@ -49,34 +52,40 @@ class Policy:
 
         Raises:
             PolicyDenied: a limit or the list of creditors says no.
-            PossibleDuplicate: an equal payment stands in the way and nobody can be asked about it.
+            PossibleDuplicate: an equal payment, or one to the same account that may have been paid, stands in the way
+                and nobody can be asked about it.
             ConfirmationRequired: a person has to be asked first; it carries the question.
         """
         self._check_limits(intent, facts)
-        earlier = facts.equals[0] if facts.equals else None
         for equal in facts.equals:
             if equal.state is not ClaimState.CREATED:
                 raise PossibleDuplicate(_unconfirmable(equal.state), equal, confirmable=False)
-        above = self.ask_above_isk is not None and intent.amount_isk > self.ask_above_isk
-        if not above and earlier is None:
+        kinds = self._questions(intent, facts)
+        if not kinds:
             return
+        # An equal payment is asked about first. The word for it covers what else is in doubt about the account.
+        earlier = next(iter((*facts.equals, *facts.unknown_to_account)), None)
         if can_ask:
-            duplicate_of = earlier.payment_id if earlier else ""
-            question = _question(intent, facts.warnings(intent), above=above, duplicate_of=duplicate_of)
+            question = _question(intent, facts.warnings(intent), kinds, earlier.name if earlier else "")
             if confirmed != question:
                 raise ConfirmationRequired("a person has to confirm this payment first", question, earlier)
             return
-        if above:
+        if QuestionKind.ABOVE_THRESHOLD in kinds:
             raise PolicyDenied(
                 f"payments above {self.ask_above_isk} ISK need a person's yes, and this client cannot ask one",
                 code=ErrorCode.CONFIRMATION_REQUIRED,
             )
-        if earlier is not None and intent.confirmed_duplicate_of != earlier.payment_id:
-            raise PossibleDuplicate(
-                "an equal payment (same account, same amount) was made under another key",
-                earlier,
-                confirmable=True,
-            )
+        if earlier is not None and intent.confirmed_duplicate_of != earlier.name:
+            raise PossibleDuplicate(_EQUAL if facts.equals else _IN_DOUBT, earlier, confirmable=True)
+
+    def _questions(self, intent: PaymentIntent, facts: Facts) -> frozenset[QuestionKind]:
+        """Why a person would have to be asked about this payment."""
+        reasons = {
+            QuestionKind.ABOVE_THRESHOLD: self.ask_above_isk is not None and intent.amount_isk > self.ask_above_isk,
+            QuestionKind.DUPLICATE: bool(facts.equals),
+            QuestionKind.IN_DOUBT: bool(facts.unknown_to_account),
+        }
+        return frozenset(kind for kind, applies in reasons.items() if applies)
 
     def _check_limits(self, intent: PaymentIntent, facts: Facts) -> None:
         if self.allowed_creditors and not any(entry.covers(intent) for entry in self.allowed_creditors):
@@ -107,12 +116,11 @@ def _unconfirmable(state: ClaimState) -> str:
     return "an equal payment (same account, same amount) is being sent under another key right now"
 
 
-def _question(intent: PaymentIntent, warnings: tuple[str, ...], *, above: bool, duplicate_of: str) -> Question:
-    kinds = {QuestionKind.ABOVE_THRESHOLD} if above else set[QuestionKind]()
-    if duplicate_of:
-        kinds.add(QuestionKind.DUPLICATE)
+def _question(
+    intent: PaymentIntent, warnings: tuple[str, ...], kinds: frozenset[QuestionKind], duplicate_of: str
+) -> Question:
     return Question(
-        kinds=frozenset(kinds),
+        kinds=kinds,
         idempotency_key=intent.idempotency_key,
         amount_isk=intent.amount_isk,
         creditor_name=intent.creditor_name,

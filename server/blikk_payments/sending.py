@@ -1,4 +1,4 @@
-"""The one request of a claim: sent once, and its outcome written down whatever happens to the caller."""
+"""The one request of a claim: sent once, and its outcome written down whatever happens to its caller or to the ledger."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ import anyio.abc
 from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 from blikk_payments.collaborators import Blocking, Channel
-from blikk_payments.errors import ErrorCode, OutcomeUnknown, PaymentsError
+from blikk_payments.errors import ErrorCode, OutcomeUnknown
+from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban
 from blikk_payments.ledger.protocol import IllegalTransition, Ledger
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.ledger.stored import apply_answer
+from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
+from blikk_payments.outcomes import Created, NotMade, Outcome, Unknown
 
 SHUTDOWN_GRACE_SECONDS = 1.0
 """How long requests that are under way may still finish when the process ends."""
+
+WRITE_AGAIN_FIRST_SECONDS = 0.25
+WRITE_AGAIN_MOST_SECONDS = 5.0
+"""Between two tries to write down an outcome that the ledger did not take; twice as long each time."""
+
+MAX_UNWRITTEN = 1_000
+"""Outcomes kept until the ledger takes them. Each had a claim that was written, so few are ever kept."""
 
 REFUSAL_CODES = {401: ErrorCode.UNAUTHORIZED, 403: ErrorCode.WRONG_CHANNEL, 404: ErrorCode.NOT_FOUND}
 """Blikk's definite answers that have a word of their own; every other one is `rejected_by_blikk`."""
@@ -28,24 +38,30 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Sending:
-    """A request under way. When `done` is set, `record` holds the outcome and `kept` whether the ledger has it too."""
+    """A request, and what this process knows of its payment.
+
+    When `done` is set, `record` holds the outcome, and `recorded` says whether the ledger has it too.
+    """
 
     order: PaymentOrder
     record: PaymentRecord
     done: anyio.Event
-    kept: bool = True
+    outcome: Outcome | None = None
+    recorded: bool = False
 
-
-@dataclass(slots=True, eq=False)
-class Idle:
-    """A task that has sent and waits to be given the next request."""
-
-    given: anyio.Event
-    sending: Sending | None = None
+    def pays(self, intent: PaymentIntent) -> bool:
+        """Whether this is the payment that is asked for: amount, account and kennitala decide, as in the ledger."""
+        iban, bban = self.order.creditor_iban, self.order.creditor_bban
+        account_key = account_key_of_iban(iban) if iban else account_key_of_bban(bban)
+        ours = (self.order.amount_isk, account_key, self.order.creditor_ssn)
+        return ours == (intent.amount_isk, intent.account_key, intent.creditor_ssn)
 
 
 class Sender:
-    """Sends claimed payments in tasks of its own: a caller that is cancelled leaves no answer unheard."""
+    """Sends claimed payments in tasks of its own: a caller that is cancelled leaves no answer unheard.
+
+    An outcome that the ledger does not take is kept, told to everybody who asks, and written as soon as that can be.
+    """
 
     def __init__(
         self,
@@ -62,19 +78,42 @@ class Sender:
         self._now = now
         self._run_blocking = run_blocking
         self._under_way: list[Sending] = []
-        self._idle: Idle | None = None
+        self._unwritten: list[Sending] = []
+        self._writing_again = False
 
     def start(self, order: PaymentOrder, claimed: PaymentRecord) -> Sending:
         """Send the order of a claim that is already committed as *sending*."""
         sending = Sending(order, claimed, anyio.Event())
         self._under_way.append(sending)
-        idle, self._idle = self._idle, None
-        if idle is None:
-            self._tasks.start_soon(self._work, sending)
-        else:
-            idle.sending = sending
-            idle.given.set()
+        self._tasks.start_soon(self._run, sending)
         return sending
+
+    def of_key(self, idempotency_key: str) -> Sending | None:
+        """The newest request under this key that is under way, or whose outcome is not written yet."""
+        held = (*self._unwritten, *self._under_way)
+        ours = [sending for sending in held if sending.record.idempotency_key == idempotency_key]
+        return max(ours, key=lambda sending: sending.record.attempt, default=None)
+
+    def of_id(self, payment_id: str) -> Sending | None:
+        """The request that made this payment, if its outcome is not written yet."""
+        return next((sending for sending in self._unwritten if sending.record.payment_id == payment_id), None)
+
+    def newest(self, record: PaymentRecord) -> PaymentRecord:
+        """What this process knows of the record's payment, if that is more than the ledger does."""
+        held = self.of_key(record.idempotency_key)
+        if held is None or held.outcome is None or held.record.attempt != record.attempt:
+            return record
+        return held.record
+
+    def heard(self, answer: ChannelPayment) -> PaymentRecord | None:
+        """Keep what Blikk says of a payment whose outcome is not written yet; None if there is no such payment."""
+        sending = self.of_id(answer.payment_id)
+        if sending is None:
+            return None
+        record = apply_answer(sending.record, answer, self._now())
+        if record != sending.record:
+            sending.record, sending.outcome = record, Created(answer)
+        return sending.record
 
     async def drain(self) -> None:
         """Give the requests under way a moment to finish; those that do not will be written down as unknown."""
@@ -82,98 +121,81 @@ class Sender:
             for sending in tuple(self._under_way):
                 await sending.done.wait()
 
-    async def _work(self, sending: Sending | None) -> None:
-        """Send, and be there for the next one if no other task is: that saves most of what a task of its own costs."""
-        while sending is not None:
-            await self._run(sending)
-            # Whom it paid is nothing to be kept while it waits.
-            sending = None
-            if self._idle is None:
-                sending = await self._next()
-
-    async def _next(self) -> Sending | None:
-        self._idle = idle = Idle(anyio.Event())
-        try:
-            await idle.given.wait()
-        except anyio.get_cancelled_exc_class():
-            self._idle = None
-            if idle.sending is not None:
-                # It was given after the end began: sending is cancelled, too, and written down as what that is.
-                await self._run(idle.sending)
-            raise
-        return idle.sending
+    async def write_again(self) -> bool:
+        """Write down the outcomes that the ledger did not take, in their order; whether it has all of them now."""
+        for sending in tuple(self._unwritten):
+            await self._write(sending)
+            if not sending.recorded:
+                return False
+        return True
 
     async def _run(self, sending: Sending) -> None:
-        key, attempt = sending.record.idempotency_key, sending.record.attempt
+        outcome: Outcome = Unknown("shutdown")
         try:
-            await self._send(sending)
-        except anyio.get_cancelled_exc_class():
+            outcome = await self._post(sending.order)
+        finally:
+            # Also when the process ends meanwhile: what was heard, or that nothing was, is written down first.
             with anyio.CancelScope(shield=True):
-                await self._keep(
-                    sending, lambda: self._ledger.unknown(key, attempt, reason="shutdown", now=self._now())
-                )
-            raise
+                sending.record = outcome.apply(sending.record, self._now())
+                sending.outcome = outcome
+                self._keep(sending)
+                self._under_way.remove(sending)
+                await self._write(sending)
+                sending.done.set()
+        if not sending.recorded and not self._writing_again:
+            self._writing_again = True
+            self._tasks.start_soon(self._keep_writing)
+
+    async def _post(self, order: PaymentOrder) -> Outcome:
+        """Send it, and say what became of it. Raises nothing but cancellation."""
+        try:
+            return Created(await self._channel.create(order))
+        except NotSent as error:
+            return NotMade(ErrorCode.BLIKK_UNAVAILABLE, error.bank_text)
+        except Refused as error:
+            return NotMade(REFUSAL_CODES.get(error.status or 0, ErrorCode.REJECTED_BY_BLIKK), error.bank_text)
+        except Uncertain as error:
+            return Unknown(f"status {error.status}" if error.status else "no answer", error.bank_text)
         except Exception:
             # A defect of ours in mid-request: whatever it was, the payment may exist. It must not end the process.
             logger.exception("sending failed unexpectedly")
-            await self._keep(sending, lambda: self._ledger.unknown(key, attempt, reason="defect", now=self._now()))
-        finally:
-            self._under_way.remove(sending)
-            if sending.record.state is ClaimState.SENDING:
-                # Where nothing better is known, the truth about a request is that nobody knows.
-                sending.record = sending.record._replace(state=ClaimState.UNKNOWN)
-            sending.done.set()
+            return Unknown("defect")
 
-    async def _send(self, sending: Sending) -> None:
-        claimed = sending.record
-        key, attempt = claimed.idempotency_key, claimed.attempt
+    def _keep(self, sending: Sending) -> None:
+        self._unwritten.append(sending)
+        if len(self._unwritten) > MAX_UNWRITTEN:
+            # The ledger has its claim, which is unknown before long: less than was known, and still the truth.
+            del self._unwritten[0]
 
-        def refused(code: str, bank_text: str) -> Callable[[], PaymentRecord]:
-            sending.record = claimed._replace(state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text)
-            return lambda: self._ledger.refused(key, attempt, code=code, bank_text=bank_text, now=self._now())
-
-        try:
-            answer = await self._channel.create(sending.order)
-        except NotSent as error:
-            await self._keep(sending, refused(ErrorCode.BLIKK_UNAVAILABLE, error.bank_text))
-        except Refused as error:
-            code = REFUSAL_CODES.get(error.status or 0, ErrorCode.REJECTED_BY_BLIKK)
-            await self._keep(sending, refused(code, error.bank_text))
-        except Uncertain as error:
-            reason = f"status {error.status}" if error.status else "no answer"
-            sending.record = sending.record._replace(bank_text=error.bank_text)
-            await self._keep(sending, lambda: self._ledger.unknown(key, attempt, reason=reason, now=self._now()))
-        else:
-            sending.record = with_answer(claimed, answer)
-            await self._keep(sending, lambda: self._ledger.created(key, attempt, answer, now=self._now()))
-
-    async def _keep(self, sending: Sending, write: Callable[[], PaymentRecord]) -> None:
+    async def _write(self, sending: Sending) -> None:
         """Write an outcome down. A ledger that fails now cannot unmake the outcome: it is told all the same."""
+        outcome, told = sending.outcome, sending.record
+        assert outcome is not None
         try:
-            kept = await self._run_blocking(write)
+            recorded = await self._run_blocking(lambda: outcome.write(self._ledger, told, self._now()))
         except IllegalTransition as error:
-            # The ledger knows better already: an operator was quicker than the answer, say.
-            if error.record.attempt == sending.record.attempt:
-                sending.record = error.record
-            else:
-                sending.kept = False
-        except PaymentsError as error:
-            logger.exception("an outcome could not be written down")
-            sending.kept = False
-            if isinstance(error, OutcomeUnknown):
-                # The ledger does not believe the answer (its id belongs to another payment): nobody knows, then.
-                sending.record = sending.record._replace(state=ClaimState.UNKNOWN, payment_id="", status=None)
-        else:
-            said = sending.record.bank_text
-            sending.record = kept if kept.bank_text == said else kept._replace(bank_text=said)
+            # The ledger knows better already: an operator was quicker than the answer, or the key was sent again.
+            recorded = error.record
+        except OutcomeUnknown:
+            # The ledger does not believe the answer: the id is another payment's, or there may be two for this key.
+            recorded = told._replace(state=ClaimState.UNKNOWN, payment_id="", status=None, approval_url="")
+        except Exception:
+            # Whatever it was, it must not end the process: that would take the outcome with it.
+            logger.exception("an outcome could not be written down yet")
+            return
+        if sending.outcome is not outcome:
+            # Blikk said something newer meanwhile, which is written next.
+            return
+        bank_text = told.bank_text if recorded.attempt == told.attempt else recorded.bank_text
+        sending.record, sending.recorded = recorded._replace(bank_text=bank_text), True
+        if sending in self._unwritten:
+            self._unwritten.remove(sending)
 
-
-def with_answer(record: PaymentRecord, answer: ChannelPayment) -> PaymentRecord:
-    """The record with what Blikk just said of it."""
-    return record._replace(
-        state=ClaimState.CREATED,
-        payment_id=answer.payment_id,
-        status=answer.status,
-        approval_url=answer.redirect_url,
-        bank_text=answer.bank_text,
-    )
+    async def _keep_writing(self) -> None:
+        pause_seconds = WRITE_AGAIN_FIRST_SECONDS
+        while self._unwritten:
+            await anyio.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, WRITE_AGAIN_MOST_SECONDS)
+            with anyio.CancelScope(shield=True):
+                await self.write_again()
+        self._writing_again = False

@@ -6,19 +6,20 @@ is reported as unknown and never sent again; only Blikk's word makes a payment p
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import anyio
 
-from blikk_payments.channel.errors import ReadFailed, ReadRefused
+from blikk_payments.channel.deadline import Deadline, seconds_since_boot
 from blikk_payments.channel.wire import NEEDS_PERSON, PaymentOrder
 from blikk_payments.collaborators import Asker, Blocking, Channel
 from blikk_payments.errors import (
     ConfirmationRequired,
     ErrorCode,
+    IdempotencyConflict,
     LedgerUnavailable,
     PaymentNotFound,
     PolicyDenied,
@@ -27,11 +28,19 @@ from blikk_payments.errors import (
 from blikk_payments.ladder import Ladder
 from blikk_payments.ledger.pool import LedgerPool
 from blikk_payments.ledger.protocol import Claim, Ledger
-from blikk_payments.models import ClaimState, Confirmation, Facts, PaymentIntent, PaymentRecord, Question
+from blikk_payments.models import (
+    FAILURE_MAY_CHANGE_SECONDS,
+    ClaimState,
+    Confirmation,
+    Facts,
+    PaymentIntent,
+    PaymentRecord,
+    Question,
+)
 from blikk_payments.overview import Overview
 from blikk_payments.policy import Policy
-from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
-from blikk_payments.sending import REFUSAL_CODES, Sender, with_answer
+from blikk_payments.reading import FIRST_READING_SECONDS, Reader, Tick
+from blikk_payments.sending import Sender
 from blikk_payments.snapshot import Snapshot, told
 
 PEEK_SECONDS = 3.0
@@ -41,14 +50,15 @@ FIRST_CALL_SECONDS = 10.0
 """How long a second call with a key waits for the first one's answer."""
 
 FIRST_CALL_PACE_SECONDS = 0.1
-FIRST_READING_SECONDS = 2.5
-"""How long even the shortest wait lets Blikk take for its first answer: a wait ends at most 3 s after its time."""
 
-STATUS_ATTEMPTS = 2
-"""How often a single question is put to a Blikk that fails to answer it; a wait asks again by itself."""
+SEND_WITHIN_SECONDS = 10.0
+"""After its claim a request begins to leave within this time, or not at all. Others give it up after 30 s."""
 
-TICK_SECONDS = 3.0
-"""How often a wait reports that it is still waiting."""
+FAILURES_READ_SECONDS = 3.0
+"""How long Blikk is asked about equal payments that failed just now, before another one goes out."""
+
+FLUSH_SECONDS = 1.0
+"""How long the end of the process waits for a ledger to take the outcomes that it has not taken yet."""
 
 
 class PaymentService:
@@ -64,6 +74,7 @@ class PaymentService:
         debtor_bban: str = "",
         ladder: Ladder | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        since_boot: Callable[[], float] = seconds_since_boot,
         run_blocking: Blocking | None = None,
     ) -> None:
         self._channel = channel
@@ -73,17 +84,28 @@ class PaymentService:
         self._debtor_bban = debtor_bban
         self._ladder = ladder or Ladder()
         self._now = now
+        self._since_boot = since_boot
         self._stack = AsyncExitStack()
         self._run_blocking = run_blocking or LedgerPool()
         self.overview = Overview(ledger, policy, self._run_blocking, now)
 
     async def __aenter__(self) -> PaymentService:
+        # After the tasks have ended.
+        self._stack.push_async_callback(self._flush)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        self._poller = Poller(self._refresh, self._tasks, ladder=self._ladder)
         self._sender = Sender(
             channel=self._channel,
             ledger=self._ledger,
             tasks=self._tasks,
+            now=self._now,
+            run_blocking=self._run_blocking,
+        )
+        self._reader = Reader(
+            channel=self._channel,
+            ledger=self._ledger,
+            sender=self._sender,
+            tasks=self._tasks,
+            ladder=self._ladder,
             now=self._now,
             run_blocking=self._run_blocking,
         )
@@ -102,6 +124,11 @@ class PaymentService:
         Raises:
             PolicyDenied, PossibleDuplicate, IdempotencyConflict, LedgerUnavailable: nothing was sent.
         """
+        self._channel.prepare()
+        earlier = await self._earlier(intent)
+        if earlier is not None:
+            return await self._replay(earlier)
+        await self._read_failures_again(intent)
         confirmed = await self._ask_first(intent, asker)
 
         def decide(facts: Facts) -> None:
@@ -114,16 +141,20 @@ class PaymentService:
         # Between the claim and the start of its request there is no way out: a claim that nobody sends would be unknown.
         claim = sending = None
         with anyio.CancelScope(shield=True):
+            deadline = Deadline.after(SEND_WITHIN_SECONDS, self._now, self._since_boot)
             claim = await self._run_blocking(take)
             if claim.fresh:
-                sending = self._sender.start(self._order(intent), claim.record)
+                sending = self._sender.start(self._order(intent, deadline), claim.record)
         assert claim is not None
         if sending is None:
             return await self._replay(claim.record)
         await sending.done.wait()
         record = sending.record
-        if record.state is not ClaimState.CREATED or not sending.kept:
-            return told(Snapshot(record, fresh=True, kept=sending.kept))
+        if record.attempt != claim.record.attempt:
+            # It took so long that the key was resolved and sent again: that is what there is to tell of it.
+            return await self._replay(record)
+        if record.state is not ClaimState.CREATED or not sending.recorded:
+            return told(Snapshot(record, fresh=True, kept=sending.recorded))
         return await self._peek(record)
 
     async def status(self, *, payment_id: str = "", idempotency_key: str = "") -> Snapshot:
@@ -136,11 +167,11 @@ class PaymentService:
             LedgerUnavailable: the ledger cannot be read.
         """
         if not idempotency_key:
-            return await self._brought_up_to_date(await self._known(payment_id) or self._outside(payment_id))
-        record = await self._run_blocking(lambda: self._ledger.by_key(idempotency_key, now=self._now()))
+            return await self._reader.status(payment_id)
+        record = await self._reader.by_key(idempotency_key)
         if record is None:
             raise PaymentNotFound("this ledger has no payment under this key")
-        return await self._brought_up_to_date(record)
+        return await self._reader.up_to_date(record)
 
     def now(self) -> datetime:
         """The time by the clock that the ledger's times come from."""
@@ -152,7 +183,7 @@ class PaymentService:
         *,
         seconds: float,
         until: Callable[[PaymentRecord], bool],
-        tick: Callable[[float, PaymentRecord | None], Awaitable[None]] | None = None,
+        tick: Tick | None = None,
         first_reading_seconds: float = FIRST_READING_SECONDS,
     ) -> Snapshot:
         """Poll until the payment is final, `until` says so, or the time is up; 401, 403 and 404 end it at once.
@@ -163,33 +194,39 @@ class PaymentService:
         Raises:
             LedgerUnavailable: the ledger cannot be read.
         """
-        known = await self._known(payment_id)
-        if known is not None and known.final:
-            return Snapshot(known, fresh=True)
-        started = anyio.current_time()
-        async with self._poller.watch(payment_id) as watch:
-            while True:
-                reading = watch.reading
-                if reading is not None and _ends_wait(reading, until):
-                    break
-                gone = anyio.current_time() - started
-                left = (seconds if reading else max(seconds, first_reading_seconds)) - gone
-                if left <= 0:
-                    break
-                if tick is not None:
-                    await tick(gone, reading.record if reading else known)
-                with anyio.move_on_after(min(left, TICK_SECONDS)):
-                    await watch.wait_for_change()
-        before = known or self._outside(payment_id)
-        if reading is None:
-            return Snapshot(before, error=StatusUnavailable("Blikk did not answer in time"))
-        return Snapshot(reading.record or before, fresh=reading.error is None, error=reading.error)
+        return await self._reader.wait(
+            payment_id, seconds=seconds, until=until, tick=tick, first_reading_seconds=first_reading_seconds
+        )
+
+    async def _earlier(self, intent: PaymentIntent) -> PaymentRecord | None:
+        """What is known under the intent's key, from the ledger and from this process; None if it is free to be claimed.
+
+        Only reads, so that a ledger which cannot be written still answers for the keys that it knows.
+        """
+        held = self._sender.of_key(intent.idempotency_key)
+        if held is not None and held.done.is_set() and not held.recorded:
+            await self._sender.write_again()
+        try:
+            record = await self._run_blocking(lambda: self._ledger.find_key(intent, now=self._now()))
+        except LedgerUnavailable:
+            if held is None:
+                raise
+            if not held.pays(intent):
+                raise IdempotencyConflict("This idempotency key belongs to another payment.") from None
+            return held.record
+        return self._sender.newest(record) if record else None
+
+    async def _read_failures_again(self, intent: PaymentIntent) -> None:
+        """Ask Blikk about equal payments that failed just now: one that was paid after all will hold this one up."""
+        since = self._now() - timedelta(seconds=FAILURE_MAY_CHANGE_SECONDS)
+        failures = await self._run_blocking(lambda: self._ledger.failed_equals(intent, since=since))
+        with anyio.move_on_after(FAILURES_READ_SECONDS):
+            for record in failures:
+                await self._reader.up_to_date(record)
 
     async def _ask_first(self, intent: PaymentIntent, asker: Asker | None) -> Question | None:
-        """Ask the person before anything is claimed, if the policy wants that and the key is new."""
+        """Ask the person before anything is claimed, if the policy wants that."""
         if asker is None:
-            return None
-        if await self._run_blocking(lambda: self._ledger.find_key(intent, now=self._now())) is not None:
             return None
         window = self._policy.duplicate_window_minutes
         facts = await self._run_blocking(lambda: self._ledger.facts(intent, window_minutes=window, now=self._now()))
@@ -223,51 +260,22 @@ class PaymentService:
         try:
             with anyio.move_on_after(FIRST_CALL_SECONDS):
                 while record.state in (ClaimState.CLAIMED, ClaimState.SENDING):
+                    sending = self._sender.of_key(key)
+                    if sending is not None and sending.record.attempt == record.attempt:
+                        await sending.done.wait()
+                        record = sending.record
+                        continue
                     await anyio.sleep(FIRST_CALL_PACE_SECONDS)
-                    record = await self._run_blocking(lambda: self._ledger.by_key(key, now=self._now())) or record
+                    record = await self._reader.by_key(key) or record
         except LedgerUnavailable as error:
             # The first call has sent or is sending: whatever is wrong with the ledger, "nothing was sent" it is not.
             failed = StatusUnavailable(error.message, code=error.code)
             return Snapshot(record, replayed=True, error=failed)
-        return replace(await self._brought_up_to_date(record), replayed=True)
+        return replace(await self._reader.up_to_date(record), replayed=True)
 
-    async def _brought_up_to_date(self, record: PaymentRecord) -> Snapshot:
-        if not record.payment_id or record.final or record.state is ClaimState.REFUSED:
-            return told(Snapshot(record, fresh=record.final))
-        try:
-            return Snapshot(await self._refresh(record.payment_id, record, attempts=STATUS_ATTEMPTS), fresh=True)
-        except StatusUnavailable as error:
-            return Snapshot(record, error=error)
-
-    async def _refresh(
-        self, payment_id: str, before: PaymentRecord | None = None, *, attempts: int = 1
-    ) -> PaymentRecord:
-        """Read a payment from Blikk and write down what is new; `before` is what was known of it before.
-
-        Raises:
-            StatusUnavailable: it could not be read, or not be written down.
-        """
-        try:
-            answer = await self._channel.read(payment_id, attempts=attempts)
-        except ReadRefused as error:
-            code = REFUSAL_CODES.get(error.status or 0, ErrorCode.BLIKK_UNAVAILABLE)
-            raise StatusUnavailable(str(error), code=code, bank_text=error.bank_text) from error
-        except ReadFailed as error:
-            raise StatusUnavailable(
-                str(error), bank_text=error.bank_text, retry_after_seconds=error.retry_after_seconds
-            ) from error
-        if before is not None and (answer.status, answer.redirect_url) == (before.status, before.approval_url):
-            # Most reads bring nothing new, and need no ledger.
-            return before._replace(bank_text=answer.bank_text or before.bank_text)
-        try:
-            record = await self._run_blocking(lambda: self._ledger.seen(answer, now=self._now()))
-        except LedgerUnavailable as error:
-            raise StatusUnavailable(error.message, code=error.code) from error
-        record = record or with_answer(self._outside(payment_id), answer)
-        return record._replace(bank_text=answer.bank_text or record.bank_text)
-
-    def _order(self, intent: PaymentIntent) -> PaymentOrder:
+    def _order(self, intent: PaymentIntent, deadline: Deadline) -> PaymentOrder:
         return PaymentOrder(
+            deadline=deadline,
             amount_isk=intent.amount_isk,
             creditor_name=intent.creditor_name,
             creditor_ssn=intent.creditor_ssn,
@@ -277,20 +285,10 @@ class PaymentService:
             debtor_bban=self._debtor_bban,
         )
 
-    async def _known(self, payment_id: str) -> PaymentRecord | None:
-        return await self._run_blocking(lambda: self._ledger.by_payment_id(payment_id, now=self._now()))
-
-    def _outside(self, payment_id: str) -> PaymentRecord:
-        """A payment that the ledger does not know: nothing but its id."""
-        now = self._now()
-        return PaymentRecord("", ClaimState.UNKNOWN, 0, "", "", now, now, payment_id=payment_id)
+    async def _flush(self) -> None:
+        with anyio.move_on_after(FLUSH_SECONDS, shield=True):
+            await self._sender.write_again()
 
 
 def _needs_person(record: PaymentRecord) -> bool:
     return record.status in NEEDS_PERSON
-
-
-def _ends_wait(reading: Reading, until: Callable[[PaymentRecord], bool]) -> bool:
-    if reading.error is not None:
-        return reading.error.code in ENDS_A_WAIT
-    return reading.record is not None and (reading.record.final or until(reading.record))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -336,6 +337,7 @@ def service_over(
     given: dict[str, Any] = {
         "ladder": Pace(0.01 if real_time else 1.0),
         "now": (lambda: datetime.now(UTC)) if real_time else virtual_now,
+        "since_boot": time.monotonic if real_time else anyio.current_time,
         "run_blocking": run_blocking,
     }
     return PaymentService(channel=channel, ledger=ledger, policy=policy or Policy(), **{**given, **options})

@@ -63,10 +63,10 @@ MUTANTS: dict[str, Mutant] = {
         {
             "claim = await self._run_blocking(take)": (
                 "early = None if self._ledger.find_key(intent, now=self._now()) "
-                "else await self._channel.create(self._order(intent)); "
+                "else await self._channel.create(self._order(intent, deadline)); "
                 "claim = await self._run_blocking(take)"
             ),
-            "sending = self._sender.start(self._order(intent), claim.record)": (
+            "sending = self._sender.start(self._order(intent, deadline), claim.record)": (
                 "return Snapshot(self._ledger.created(intent.idempotency_key, 1, early, now=self._now()))"
             ),
         },
@@ -76,45 +76,24 @@ MUTANTS: dict[str, Mutant] = {
         Staleness.mark,
         {"now_unknown(stored.record, now)": "now_refused(stored.record, 'blikk_unavailable', '', now)"},
     ),
-    "a claim whose process died is sent again": Mutant(
-        FoundBy.CRASHES,
-        SqlLedger.claim,
-        {
-            "if earlier is not None and earlier.record.state is not ClaimState.REFUSED:": (
-                "if earlier is not None and earlier.record.state is not ClaimState.REFUSED "
-                "and not self._staleness.reason(earlier, now):"
-            )
-        },
-    ),
     "a payment that Blikk does not show yet is sent again": Mutant(
         FoundBy.CRASHES,
         PaymentService.create,
         {
-            "return await self._replay(claim.record)": (
-                "seen = await self._replay(claim.record)\n"
-                "        if sending is None and not (seen.error and seen.error.code == 'not_found'):\n"
-                "            return seen\n"
-                "        if sending is None:\n"
-                "            sending = self._sender.start(self._order(intent), claim.record)"
+            "return await self._replay(earlier)": (
+                "seen = await self._replay(earlier)\n"
+                "        if seen.error and seen.error.code == 'not_found':\n"
+                "            await self._channel.create(self._order(intent, None))\n"
+                "        return seen"
             )
         },
-    ),
-    "an unknown outcome is sent again": Mutant(
-        FoundBy.CRASHES,
-        SqlLedger.claim,
-        {
-            "earlier.record.state is not ClaimState.REFUSED": (
-                "earlier.record.state not in (ClaimState.REFUSED, ClaimState.UNKNOWN)"
-            )
-        },
-        answers=("lost",),
     ),
     "a lost answer is taken for refused": Mutant(
         FoundBy.STEPS,
-        Sender._send,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
+        Sender._post,  # pyright: ignore[reportPrivateUsage] - what is mutated is private
         {
-            "lambda: self._ledger.unknown(key, attempt, reason=reason, now=self._now())": (
-                "refused('blikk_unavailable', '')"
+            'Unknown(f"status {error.status}" if error.status else "no answer", error.bank_text)': (
+                "NotMade('blikk_unavailable')"
             )
         },
     ),
@@ -168,17 +147,6 @@ MUTANTS: dict[str, Mutant] = {
         Fingerprints.require_same,
         {"if not same:": "if False:"},
     ),
-    "a key in conflict is sent again": Mutant(
-        FoundBy.STEPS,
-        SqlLedger.claim,
-        {
-            "rows.fingerprints.require_same(earlier, intent)\n": (
-                "same = earlier.record.amount_isk == intent.amount_isk\n"
-                "            if same: rows.fingerprints.require_same(earlier, intent)\n"
-            ),
-            "return Claim(self._staleness.mark": "if same: return Claim(self._staleness.mark",
-        },
-    ),
     "the answer to an earlier attempt is believed": Mutant(
         FoundBy.STEPS,
         objection,
@@ -187,7 +155,11 @@ MUTANTS: dict[str, Mutant] = {
     "a terminal status changes": Mutant(
         FoundBy.STEPS,
         apply_answer,
-        {"if record.final:": "if False:"},
+        {
+            "if record.status is Status.SUCCESS or (record.status in FAILED and answer.status is not Status.SUCCESS):": (
+                "if False:"
+            )
+        },
     ),
 }
 

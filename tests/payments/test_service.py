@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -169,6 +170,8 @@ async def test_a_defect_in_mid_request_is_unknown_and_does_not_end_the_process(t
     """Whatever it was, the payment may exist; ours."""
     async with paying(tmp_path, RuntimeError("a defect")) as house:
         assert told(await house.service.create(an_intent())) == (MAYBE, "outcome_unknown")
+        assert in_ledger(house) is MAYBE
+        assert house.ledger.history(KEY)[-1].detail["reason"] == "defect"
         assert told(await house.service.create(numbered(2))) == (ClaimState.CREATED, "")
 
 
@@ -244,6 +247,7 @@ async def test_an_id_that_another_payment_has_makes_the_outcome_unknown(tmp_path
         second = await house.service.create(numbered(2))
         assert in_ledger(house, "order-0002") is MAYBE
         assert told(second) == (MAYBE, "outcome_unknown")
+        assert (second.record.payment_id, second.record.status, second.record.approval_url) == ("", None, "")
 
 
 # What is sent
@@ -408,6 +412,7 @@ async def test_what_an_operator_found_not_to_exist_may_be_sent_again(tmp_path: P
     """Unknown stays so until `ledger resolve`; --not-created is then a definite refusal."""
     async with paying(tmp_path, LOST, PAID) as house:
         await house.service.create(an_intent())
+        await anyio.sleep(600)
         house.ledger.resolve_not_created(KEY, note="looked in the portal", now=virtual_now())
         assert told(await house.service.status(idempotency_key=KEY)) == (NO_PAYMENT, "")
         again = await house.service.create(an_intent())
@@ -486,14 +491,14 @@ async def test_a_first_call_that_stays_open_leaves_the_second_pending_after_a_bo
         assert (third.record.status, third.replayed, house.posts) == (Status.SUCCESS, True, 1)
 
 
-async def test_a_ledger_that_fails_while_the_second_call_waits_is_no_word_that_nothing_was_sent(tmp_path: Path) -> None:
-    """`refused` says that no payment was made; here one is being made, so the second call may not end as that."""
+async def test_a_ledger_that_fails_while_the_second_call_waits_costs_it_nothing(tmp_path: Path) -> None:
+    """In the process that sends, the outcome is known without the ledger."""
     async with paying(tmp_path, after(5, PAID)) as house, anyio.create_task_group() as tasks:
         tasks.start_soon(house.service.create, an_intent())
         await anyio.sleep(1)
-        house.ledger.broken = {"by_key"}
+        house.ledger.broken = {"by_key", "find_key"}
         second = await house.service.create(an_intent())
-        assert (told(second), second.replayed) == ((ClaimState.SENDING, "ledger_unavailable"), True)
+        assert (told(second), second.replayed, second.record.payment_id) == ((ClaimState.CREATED, ""), True, "pay-1")
 
 
 # A process that died
@@ -659,10 +664,145 @@ async def test_a_ledger_that_fails_after_blikk_answered_cannot_unmake_the_outcom
         assert (told(snapshot), snapshot.kept) == (expected, False)
         if said is not LOST and not isinstance(said, Exception):
             assert snapshot.record.payment_id == "pay-1"
+        if expected[0] is not NO_PAYMENT:
+            # The same truth for everybody, however long the ledger takes nothing.
+            await anyio.sleep(31)
+            again = await house.service.create(an_intent())
+            assert (told(again), again.replayed, house.posts) == (expected, True, 1)
+            by_key = await house.service.status(idempotency_key=KEY)
+            assert (told(by_key), by_key.record.amount_isk) == (expected, 1_000)
+        if snapshot.record.payment_id:
+            by_id = await house.service.status(payment_id="pay-1")
+            assert (told(by_id), by_id.record.amount_isk) == (expected, 1_000)
         house.ledger.broken = set()
-        await anyio.sleep(31)
-        again = await house.service.create(an_intent())
-        assert (told(again), again.replayed, house.posts) == ((MAYBE, "outcome_unknown"), True, 1)
+        await anyio.sleep(6)
+        assert in_ledger(house) is expected[0]
+
+
+async def test_an_outcome_that_was_not_written_is_written_at_the_end(tmp_path: Path) -> None:
+    """What this process alone knows is lost with it."""
+    async with paying(tmp_path, PAID) as house:
+        house.ledger.broken = {"created"}
+        assert not (await house.service.create(an_intent())).kept
+        house.ledger.broken = set()
+    async with paying(tmp_path, channel=house.channel) as restarted:
+        assert in_ledger(restarted) is ClaimState.CREATED
+
+
+async def test_a_key_that_is_known_is_answered_by_a_ledger_that_cannot_be_written(tmp_path: Path) -> None:
+    """Only a new payment needs the ledger's lock."""
+    async with paying(tmp_path, PAID) as house:
+        await house.service.create(an_intent())
+    async with paying(tmp_path, channel=house.channel) as restarted:
+        restarted.ledger.broken = {"claim", "seen", "created"}
+        again = await restarted.service.create(an_intent())
+        assert (again.replayed, again.record.status, restarted.posts) == (True, Status.SUCCESS, 1)
+
+
+@pytest.mark.parametrize("which", ["wall clock", "boot clock"])
+async def test_the_order_may_not_leave_ten_seconds_after_its_claim(tmp_path: Path, which: str) -> None:
+    """A process that was stopped in between, and others have given up on, must not send when it goes on."""
+    ahead = {"wall clock": 0.0, "boot clock": 0.0}
+    passed: list[bool] = []
+
+    def look(order: PaymentOrder) -> None:
+        assert order.deadline is not None
+        for seconds in (0.0, 10.0, 10.1):
+            ahead[which] = seconds
+            passed.append(order.deadline.passed())
+
+    channel = ScriptedChannel(PAID)
+    channel.before_create = look
+    with BreakableLedger(tmp_path / LEDGER) as ledger:
+        options: dict[str, Any] = {
+            "now": lambda: START + timedelta(seconds=ahead["wall clock"]),
+            "since_boot": lambda: ahead["boot clock"],
+        }
+        async with service_over(channel, ledger, **options) as service:
+            await service.create(an_intent())
+    assert passed == [False, False, True]
+
+
+@in_real_time
+async def test_an_order_that_is_too_late_sends_no_byte_and_its_key_may_be_sent_again(tmp_path: Path) -> None:
+    """The deadline is looked at when the first byte is about to leave, after connecting."""
+    boot = 0.0
+
+    def stopped_after_the_claim() -> float:
+        nonlocal boot
+        boot += 11.0
+        return boot
+
+    async with loopback(as_json(201, CREATED_BODY)) as server:
+        channel = ChannelClient(server.base_url, SecretStr("a-key"), timeouts=SHORT)
+        with SqliteLedger(tmp_path / LEDGER) as ledger:
+            async with service_over(channel, ledger, real_time=True, since_boot=stopped_after_the_claim) as service:
+                assert told(await service.create(an_intent())) == (NO_PAYMENT, "blikk_unavailable")
+                assert (server.requests, server.raw) == ([], b"")
+            async with service_over(channel, ledger, real_time=True) as service:
+                assert told(await service.create(an_intent())) == (ClaimState.CREATED, "")
+        await channel.aclose()
+
+
+async def test_a_failure_is_read_again_for_a_quarter_of_an_hour_and_a_late_success_told(tmp_path: Path) -> None:
+    """A SUCCESS can come after a failure was said; after that, the failure stands."""
+    async with paying(tmp_path, answer(Status.ERROR), answer(Status.ERROR)) as house:
+        await house.service.create(numbered(1))
+        await house.service.create(numbered(2))
+        house.channel.tell("pay-1", Status.SUCCESS)
+        house.channel.tell("pay-2", Status.SUCCESS)
+        assert (await house.service.status(payment_id="pay-1")).record.status is Status.SUCCESS
+        await anyio.sleep(901)
+        assert (await house.service.status(payment_id="pay-2")).record.status is Status.ERROR
+
+
+@pytest.mark.parametrize("asked", ["create", "wait", "key"])
+async def test_every_way_to_ask_notices_a_late_success(tmp_path: Path, asked: str) -> None:
+    """Status, wait and replay alike."""
+    async with paying(tmp_path, answer(Status.REJECTED)) as house:
+        await house.service.create(an_intent())
+        house.channel.tell("pay-1", Status.SUCCESS)
+        calls: dict[str, Callable[[], Awaitable[Snapshot]]] = {
+            "create": lambda: house.service.create(an_intent()),
+            "wait": lambda: house.service.wait("pay-1", seconds=0, until=lambda record: False),
+            "key": lambda: house.service.status(idempotency_key=KEY),
+        }
+        assert (await calls[asked]()).record.status is Status.SUCCESS
+
+
+async def test_an_equal_payment_that_failed_just_now_is_read_once_more_before_another_one_goes_out(
+    tmp_path: Path,
+) -> None:
+    """Else a payment that was paid after all is paid twice."""
+    async with paying(tmp_path, answer(Status.ERROR)) as house:
+        await house.service.create(an_intent())
+        house.channel.tell("pay-1", Status.SUCCESS)
+        assert await code_of(house.service.create(an_intent(OTHER_KEY))) == "possible_duplicate"
+        assert house.posts == 1
+
+
+@pytest.mark.parametrize(("amount_isk", "currency"), [(999_900, ""), (None, "EUR"), (999_900, "EUR"), (999, "ISK")])
+async def test_another_amount_or_currency_of_blikks_shows_no_link_and_is_warned_of(
+    tmp_path: Path, amount_isk: int | None, currency: str
+) -> None:
+    """Nobody is to approve what was not asked for."""
+    said = replace(answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1"), amount_isk=amount_isk, currency=currency)
+    async with paying(tmp_path, said) as house:
+        snapshot = await house.service.create(an_intent())
+        assert (snapshot.record.approval_url, snapshot.record.warnings) == ("", ("other_amount",))
+        assert house.record() == snapshot.record
+
+
+async def test_after_an_unknown_outcome_another_amount_to_the_account_needs_a_persons_word(tmp_path: Path) -> None:
+    """A model that is refused changes the amount by one króna."""
+    async with paying(tmp_path, LOST, duplicate_window_minutes=0) as house:
+        await house.service.create(an_intent())
+        changed = an_intent(OTHER_KEY, 1_001)
+        with pytest.raises(PossibleDuplicate) as caught:
+            await house.service.create(changed)
+        assert (caught.value.confirmable, caught.value.earlier.name, house.posts) == (True, KEY, 1)
+        assert await code_of(house.service.create(replace(changed, confirmed_duplicate_of=KEY))) == ""
+        assert await code_of(house.service.create(an_intent("order-0003", 1_002), asker=Person())) == ""
 
 
 async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_nothing_back(tmp_path: Path) -> None:
@@ -794,6 +934,7 @@ async def test_what_an_operator_found_not_to_exist_gives_its_room_back(tmp_path:
     """Its reservation counts until it is resolved."""
     async with paying(tmp_path, LOST, daily_limit_isk=10_000) as house:
         await house.service.create(numbered(1, 10_000))
+        await anyio.sleep(600)
         house.ledger.resolve_not_created("order-0001", note="", now=virtual_now())
         assert await code_of(house.service.create(numbered(2, 10_000))) == ""
 

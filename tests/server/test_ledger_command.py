@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_sandbox.running import RunningSandbox
+from blikk_tools.create_payment import CreatePaymentArguments
 from tests.payments.ledger_factories import allow, intent
 from tests.sandbox_control import control, received
 from tests.server.running import PAYMENT, call, connected, environment
@@ -53,7 +54,11 @@ async def test_the_list_shows_the_unknown_first_and_what_to_do(
     """Ours: open ones first, with what to do."""
     await lose_an_answer(environ, sandbox, "answer_lost_after_commit")
     async with connected(environ) as client:
-        await call(client, "create_payment", {**PAYMENT, "idempotency_key": "order-0002", "amount": 151})
+        await call(
+            client,
+            "create_payment",
+            {**PAYMENT, "idempotency_key": "order-0002", "amount": 151, "confirmed_duplicate_of": KEY},
+        )
     listed = blikk_mcp("ledger", "list", environ=environ)
     assert listed.returncode == 0, listed.stderr
     head, first, second = listed.stdout.splitlines()
@@ -125,14 +130,28 @@ async def test_an_unknown_outcome_is_resolved_as_not_created_and_its_key_is_free
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
     """Ours: its room is given back, and the key may be sent again."""
-    await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
+    long_ago = datetime.now(UTC) - timedelta(minutes=11)
+    with SqliteLedger(Path(environ["BLIKK_LEDGER"])) as ledger:
+        asked_for = CreatePaymentArguments.model_validate(PAYMENT).intent()
+        ledger.claim(asked_for, lambda facts: None, window_minutes=0, now=long_ago)
+        ledger.unknown(KEY, 1, reason="no answer", now=long_ago)
     ended = blikk_mcp("ledger", "resolve", KEY, "--not-created", "--note", "not in the portal", environ=environ)
     assert ended.returncode == 0, ended.stderr
     assert ((await status(environ))["outcome"], (await status(environ))["error_code"]) == ("refused", "")
     async with connected(environ) as client:
         again = await call(client, "create_payment", PAYMENT)
     assert (again["outcome"], again["replayed"]) == ("needs_human", False)
-    assert len(received(sandbox)) == 2
+    assert len(received(sandbox)) == 1
+
+
+async def test_nobody_can_say_at_once_that_a_payment_was_not_made(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """Blikk may still show it, and a process that was stopped may still send it."""
+    await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
+    ended = blikk_mcp("ledger", "resolve", KEY, "--not-created", "--note", "not in the portal", environ=environ)
+    assert (ended.returncode, "10 minutes" in ended.stderr) == (1, True)
+    assert (await status(environ))["outcome"] == "unknown"
 
 
 async def test_only_an_unknown_outcome_can_be_resolved(environ: dict[str, str], sandbox: RunningSandbox) -> None:

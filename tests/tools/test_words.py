@@ -269,7 +269,7 @@ def test_a_company_name_stays_readable(name: str, language: Language) -> None:
     assert quoted.count("\u2009") == {"Vefur.is ehf.": 1, "Þ.G. verktakar": 1}.get(name, 0)
 
 
-CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name")
+CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name", "other_amount")
 """Warnings after which the payee may not be who the person thinks."""
 
 

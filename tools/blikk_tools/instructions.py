@@ -83,6 +83,7 @@ class Presentation:
         duplicate = QuestionKind.DUPLICATE in question.kinds
         reasons = ["ask_above"] if QuestionKind.ABOVE_THRESHOLD in question.kinds else []
         reasons += ["ask_duplicate"] if duplicate else []
+        reasons += ["ask_in_doubt"] if QuestionKind.IN_DOUBT in question.kinds else []
         return _text(self._words("ask"), self._payment(shown), self._cautions(shown), self._words(*reasons, "ask_end"))
 
     def tick_box(self, question: Question) -> str:

@@ -45,6 +45,13 @@ _ENGLISH = {
     "unknown": "It is not known whether this was paid",
     "unknown_end": "Please do not pay it again until someone has looked for it\nin Blikk's merchant portal.",
     "ask": "Do you want to make this payment?",
+    "ask_in_doubt": (
+        "It is not known whether an earlier payment to this account was paid.\nDo you want to pay this one as well?"
+    ),
+    "caution_other_amount": (
+        "Careful: Blikk names another amount or currency than was asked for.\n"
+        "Do not approve it, and tell whoever runs the payment service."
+    ),
     "ask_duplicate": "The same amount was already sent to the same account.\nDo you want to pay it a second time?",
     "ask_above": "It is above the amount that may be paid without asking you.",
     "ask_end": "Nothing has been sent yet. You will still have to approve it at your bank.",
@@ -124,6 +131,11 @@ _ICELANDIC = {
         "Vinsamlegast greiddu þetta ekki aftur fyrr en einhver hefur leitað\nað greiðslunni í söluaðilagátt Blikk."
     ),
     "ask": "Viltu að þessi greiðsla fari fram?",
+    "ask_in_doubt": "Ekki er vitað hvort fyrri greiðsla á þennan reikning var greidd.\nViltu greiða þessa líka?",
+    "caution_other_amount": (
+        "Varúð: Blikk nefnir aðra upphæð eða annan gjaldmiðil en beðið var um.\n"
+        "Ekki samþykkja og láttu rekstraraðila þjónustunnar vita."
+    ),
     "ask_duplicate": "Sama upphæð hefur þegar verið send á sama reikning.\nViltu greiða hana í annað sinn?",
     "ask_above": "Upphæðin er hærri en greiða má án þess að spyrja þig.",
     "ask_end": "Ekkert hefur verið sent enn og þú þarft líka að samþykkja hjá bankanum.",
@@ -192,6 +204,11 @@ WARNINGS: dict[Language, dict[str, str]] = {
             "them what they want."
         ),
         "cancelled": "The request to open the link was closed without an answer. Nothing is paid.",
+        "other_amount": (
+            "Blikk names another amount or currency than was asked for: "
+            "no link is shown. Tell the person and the operator."
+        ),
+        "stray_payment": "Blikk may have made more than one payment for this key. Tell the person and the operator.",
         "not_kept": "The ledger could not be written after Blikk answered: tell the operator.",
     },
     "is": {
@@ -219,6 +236,14 @@ WARNINGS: dict[Language, dict[str, str]] = {
             "verið greitt; spyrja þarf hvað eigi að gera."
         ),
         "cancelled": "Beiðninni um að opna hlekkinn var lokað án svars. Ekkert hefur verið greitt.",
+        "other_amount": (
+            "Blikk nefnir aðra upphæð eða annan gjaldmiðil en beðið var um: "
+            "enginn hlekkur er sýndur. Látið greiðandann og rekstraraðila vita."
+        ),
+        "stray_payment": (
+            "Blikk kann að hafa stofnað fleiri en eina greiðslu með"
+            " þessum lykli. Látið greiðandann og rekstraraðila vita."
+        ),
         "not_kept": "Ekki tókst að skrá svar Blikk í bókhald þjónustunnar: látið rekstraraðila hennar vita.",
     },
 }

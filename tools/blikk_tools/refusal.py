@@ -16,7 +16,7 @@ def of_error(error: PaymentsError, tool: str, presentation: Presentation, call: 
     outcome = Outcome.REFUSED if tool == "create_payment" and error.code not in MAY_BE_PAID else Outcome.UNKNOWN
     payment_id = call.payment_id if call else ""
     if isinstance(error, PossibleDuplicate):
-        payment_id = error.earlier.payment_id
+        payment_id = error.earlier.name if error.confirmable else error.earlier.payment_id
     return Result(
         outcome=outcome,
         payment_id=payment_id,

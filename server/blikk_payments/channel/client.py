@@ -76,6 +76,10 @@ class ChannelClient:
         self._sleep = sleep
         self._jitter = jitter
 
+    def prepare(self) -> None:
+        """Load what is needed to send, so that the first payment finds it there."""
+        self._connection.prepare()
+
     async def create(self, order: PaymentOrder) -> ChannelPayment:
         """Create the payment: sent exactly once, on a fresh connection. A 2xx with an id is created.
 
@@ -84,7 +88,7 @@ class ChannelClient:
             Refused: Blikk refused; definitely no payment.
             Uncertain: the payment may exist.
         """
-        answer = await self._connection.post("/payment", json.dumps(order.body()).encode())
+        answer = await self._connection.post("/payment", json.dumps(order.body()).encode(), order.deadline)
         if isinstance(answer, Fault):
             if not answer.maybe_sent:
                 raise NotSent("Blikk could not be reached; nothing was sent.")

@@ -11,6 +11,7 @@ from blikk_payments.channel.links import is_loopback
 from blikk_payments.channel.strict_json import MAX_ANSWER_BYTES
 
 if TYPE_CHECKING:
+    from blikk_payments.channel.deadline import Deadline
     from blikk_payments.channel.http import Http
     from blikk_payments.channel.secret import SecretStr
 
@@ -44,9 +45,14 @@ class Connection:
         self._http: Http | None = None
         self._closed = False
 
-    async def post(self, path: str, content: bytes) -> RawAnswer | Fault:
-        """Post JSON, on a fresh connection. Raises nothing but cancellation."""
-        return await self._exchange("POST", path, content, self._timeouts.create_total_seconds, MAX_ANSWER_BYTES)
+    def prepare(self) -> None:
+        """Load the HTTP library, which is slow, and connect to nothing."""
+        self._open()
+
+    async def post(self, path: str, content: bytes, leave_by: Deadline | None = None) -> RawAnswer | Fault:
+        """Post JSON, on a fresh connection, unless it is too late for that. Raises nothing but cancellation."""
+        seconds = self._timeouts.create_total_seconds
+        return await self._exchange("POST", path, content, seconds, MAX_ANSWER_BYTES, leave_by)
 
     async def get(self, path: str, *, max_bytes: int) -> RawAnswer | Fault:
         """Get a path; a larger answer than `max_bytes` has no body. Raises nothing but cancellation."""
@@ -59,12 +65,20 @@ class Connection:
             await self._http.aclose()
 
     async def _exchange(
-        self, method: str, path: str, content: bytes | None, total_seconds: float, max_bytes: int
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        total_seconds: float,
+        max_bytes: int,
+        leave_by: Deadline | None = None,
     ) -> RawAnswer | Fault:
         http = self._open()
         if http is None:
             return Fault(maybe_sent=False)
-        return await http.exchange(method, path, content=content, total_seconds=total_seconds, max_bytes=max_bytes)
+        return await http.exchange(
+            method, path, content=content, total_seconds=total_seconds, max_bytes=max_bytes, leave_by=leave_by
+        )
 
     def _open(self) -> Http | None:
         """The connections; None once closed, or if the environment's proxy or certificates do not work."""

@@ -16,6 +16,7 @@ import httpx
 
 from blikk_payments.channel.answers import Fault, RawAnswer
 from blikk_payments.channel.certificates import tls_context
+from blikk_payments.channel.deadline import Deadline
 from blikk_payments.channel.proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ READY_SECONDS = 10.0
 
 FIRST_BYTE = "http11.send_request_headers.started"
 """httpcore's event right before a request's first byte: CONNECT's too, which is for the proxy and not for Blikk."""
+
+FIRST_BYTE_OF_BODY = "http11.send_request_body.started"
+"""Without its body a request is no payment, but only what sent nothing at all is certain to have made none."""
 
 UNPACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
@@ -86,9 +90,18 @@ class Http:
         self._reads = transport(MAX_IDLE_CONNECTIONS)
 
     async def exchange(
-        self, method: str, path: str, *, content: bytes | None, total_seconds: float, max_bytes: int
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None,
+        total_seconds: float,
+        max_bytes: int,
+        leave_by: Deadline | None = None,
     ) -> RawAnswer | Fault:
         """Send one request once and read its answer within `total_seconds`. Raises nothing but cancellation.
+
+        It does not begin to leave after `leave_by`.
 
         Once a status has arrived it counts, even if the body then fails.
         """
@@ -97,7 +110,7 @@ class Http:
         body: bytes | None = None
         now = anyio.current_time()
         scope = anyio.CancelScope(deadline=now + min(READY_SECONDS, total_seconds))
-        departure = _Departure(scope, now + total_seconds)
+        departure = _Departure(scope, now + total_seconds, leave_by)
         with scope:
             extensions = {**self._extensions, "trace": departure}
             try:
@@ -146,21 +159,31 @@ class Http:
             await transport.aclose()
 
 
+class _TooLate(Exception):
+    """It may not leave any more."""
+
+
 class _Departure:
     """Notices whether the request began to leave, from httpcore's `trace` extension.
 
     The type of an error does not tell: a proxy that breaks before the tunnel stands fails as Blikk would.
     """
 
-    def __init__(self, scope: anyio.CancelScope, deadline: float) -> None:
+    def __init__(self, scope: anyio.CancelScope, answer_by: float, leave_by: Deadline | None) -> None:
         self.begun = False
         self._scope = scope
-        self._deadline = deadline
+        self._answer_by = answer_by
+        self._leave_by = leave_by
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == FIRST_BYTE and info["request"].method != b"CONNECT":
-            self.begun = True
-            self._scope.deadline = self._deadline
+        if event not in (FIRST_BYTE, FIRST_BYTE_OF_BODY) or info["request"].method == b"CONNECT":
+            return
+        before, self.begun = self.begun, True
+        self._scope.deadline = self._answer_by
+        # Last of all: a process that was stopped, and others have given up on, finds out here and sends no more.
+        if self._leave_by is not None and self._leave_by.passed():
+            self.begun = before
+            raise _TooLate
 
 
 async def _bounded_body(response: httpx.Response, max_bytes: int) -> bytes | None:

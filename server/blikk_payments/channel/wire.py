@@ -6,9 +6,11 @@ for a channel without an account); field names of the strict body as a public in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from blikk_payments.channel.deadline import Deadline
 
 
 class Status(StrEnum):
@@ -42,7 +44,10 @@ NEEDS_PERSON = frozenset({Status.SCA_REQUIRED, Status.USER_ONBOARDING_REQUIRED})
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
-    """One payment as Blikk's `POST /payment` takes it. `amount_isk` is whole krónur; exactly one of IBAN and BBAN is set."""
+    """One payment as Blikk's `POST /payment` takes it. `amount_isk` is whole krónur; exactly one of IBAN and BBAN is set.
+
+    After its `deadline` it may not begin to leave.
+    """
 
     amount_isk: int
     creditor_name: str
@@ -51,6 +56,7 @@ class PaymentOrder:
     creditor_bban: str = ""
     sca_user_ssn: str = ""
     debtor_bban: str = ""
+    deadline: Deadline | None = field(default=None, compare=False, repr=False)
 
     def body(self) -> dict[str, Any]:
         """The strict JSON body: exact names, nothing empty, nothing more (one unknown field and Blikk refuses it all)."""

@@ -77,6 +77,15 @@ def is_gone(token: str) -> bool:
     return _is_absent(process.pid)
 
 
+def lives(token: str) -> bool:
+    """Whether the process with this token certainly lives; False if it is gone or nobody can tell."""
+    process = ProcessIdentity.parse(token)
+    if process is None:
+        return False
+    here = (process.host, process.boot, process.namespace) == _machine_identity(PROC)
+    return here and not is_gone(token)
+
+
 @cache
 def _machine_identity(proc: Path) -> tuple[str, str, str]:
     """Host, boot id and pid namespace: the same for the whole life of a process."""

@@ -31,6 +31,9 @@ TRANSITIONS: Mapping[ClaimState, frozenset[ClaimState]] = {
 SENDING_LIMIT_SECONDS = 30
 """A claim that has been *sending* for this long is *unknown*, whatever became of its process."""
 
+RESOLVE_AFTER_SECONDS = 600
+"""A payment that was claimed less long ago than this cannot be declared not made: Blikk may still show it."""
+
 RESOLVED_NOT_CREATED = "resolved_not_created"
 """The `refusal_code` of a payment that an operator declared not made."""
 

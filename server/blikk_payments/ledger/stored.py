@@ -8,20 +8,22 @@ sight and out of exports, not from somebody who has the file and the time to try
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from blikk_payments.channel.wire import NEEDS_PERSON, ChannelPayment
+from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, ChannelPayment, Status
 from blikk_payments.errors import IdempotencyConflict
 from blikk_payments.ledger.history import digest
 from blikk_payments.ledger.protocol import (
+    RESOLVE_AFTER_SECONDS,
     RESOLVED_NOT_CREATED,
     TRANSITIONS,
     IllegalTransition,
 )
 from blikk_payments.lookalikes import skeleton, spelling
-from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
+from blikk_payments.models import OTHER_AMOUNT, STRAY_PAYMENT, ClaimState, PaymentIntent, PaymentRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class StoredPayment:
     def becomes(self, record: PaymentRecord) -> StoredPayment:
         """The same payment with a newer record."""
         return replace(self, record=record)
+
+    def ended(self, record: PaymentRecord) -> StoredPayment:
+        """The same payment once its sender has said what became of it: nobody is sending it any more."""
+        return replace(self, record=record, sender="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +176,24 @@ def now_refused(record: PaymentRecord, code: str, bank_text: str, now: datetime)
 def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -> PaymentRecord:
     """The record once Blikk said this of it; equal to it if that is no news.
 
-    A terminal status never changes. The newest non-empty link wins; where a person has to act and there is no
-    link, an older one is void (Blikk's sister API: the bank pushes the approval to its app).
+    SUCCESS never changes, and a failure only to SUCCESS. The newest non-empty link wins; where a person has to act and
+    there is no link, an older one is void (Blikk's sister API: the bank pushes the approval to its app). Where
+    Blikk names another amount than was asked for there is no link: nobody is to approve that.
     """
-    if record.final:
+    if record.status is Status.SUCCESS or (record.status in FAILED and answer.status is not Status.SUCCESS):
         return record
     url, url_at = record.approval_url, record.approval_url_at
     if answer.redirect_url and answer.redirect_url != url:
         url, url_at = answer.redirect_url, now
     elif not answer.redirect_url and answer.status in NEEDS_PERSON:
         url, url_at = "", None
+    warnings = record.warnings
+    if names_another_amount(record, answer) and OTHER_AMOUNT not in warnings:
+        warnings = (*warnings, OTHER_AMOUNT)
+    if OTHER_AMOUNT in warnings:
+        url, url_at = "", None
     answered = record._replace(
+        warnings=warnings,
         state=ClaimState.CREATED,
         payment_id=answer.payment_id,
         status=answer.status,
@@ -190,6 +203,30 @@ def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -
         bank_text=answer.bank_text or record.bank_text,
     )
     return record if answered == record else answered._replace(updated_at=now)
+
+
+def names_another_amount(record: PaymentRecord, answer: ChannelPayment) -> bool:
+    """Whether Blikk's amount or currency is not what was asked for. What it leaves out is as asked."""
+    amount_differs = record.amount_isk > 0 and answer.amount_isk not in (None, record.amount_isk)
+    return amount_differs or answer.currency not in ("", "ISK")
+
+
+def now_stray(record: PaymentRecord, now: datetime) -> PaymentRecord:
+    """The record once Blikk may have made more than one payment for its key: no id, no link and no status is its own."""
+    warnings = record.warnings if STRAY_PAYMENT in record.warnings else (*record.warnings, STRAY_PAYMENT)
+    blank = record._replace(payment_id="", status=None, approval_url="", approval_url_at=None, refusal_code="")
+    return blank._replace(state=ClaimState.UNKNOWN, warnings=warnings, updated_at=now)
+
+
+def too_early(stored: StoredPayment, now: datetime, lives: Callable[[str], bool]) -> str:
+    """Why nobody can say yet that this payment was not made; `""` if it can be said."""
+    if STRAY_PAYMENT in stored.record.warnings:
+        return "Blikk answered for it more than once, so there is a payment: name the right one with --created."
+    if (now - stored.record.claimed_at).total_seconds() < RESOLVE_AFTER_SECONDS:
+        return f"It was sent less than {RESOLVE_AFTER_SECONDS // 60} minutes ago: Blikk may still show it. Look again then."
+    if stored.sender and lives(stored.sender):
+        return "The process that sent it has not ended, and may still send it. End that process first."
+    return ""
 
 
 def objection(record: PaymentRecord, target: ClaimState, attempt: int | None = None) -> IllegalTransition | None:

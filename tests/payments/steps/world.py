@@ -93,7 +93,7 @@ class World(RuleBasedStateMachine):
 
     def confirmed(self, payment: PaymentIntent, confirm: str) -> PaymentIntent:
         """The payment with the id that the agent says was confirmed."""
-        equal = [post for post in self.bank.posts if _equal(post.intent, payment) and post.status]
+        equal = [post for post in self.bank.posts if _equal(post.intent, payment) and post.status and post.told]
         chosen = equal[-1].payment_id if equal and confirm == "newest" else confirm
         return replace(payment, confirmed_duplicate_of=chosen)
 
@@ -184,9 +184,8 @@ class World(RuleBasedStateMachine):
 
 
 def _equal(one: PaymentIntent, other: PaymentIntent) -> bool:
-    """Equal payments under different keys."""
-    same = (one.account_key, one.amount_isk) == (other.account_key, other.amount_isk)
-    return same and one.idempotency_key != other.idempotency_key
+    """Payments to one account under different keys: one that is unknown holds up the other, whatever the amounts."""
+    return one.account_key == other.account_key and one.idempotency_key != other.idempotency_key
 
 
 def _same(one: PaymentIntent, other: PaymentIntent) -> bool:

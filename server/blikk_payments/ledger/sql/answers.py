@@ -7,10 +7,16 @@ from datetime import datetime
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import OutcomeUnknown, PaymentsError
 from blikk_payments.ledger.history import Event
-from blikk_payments.ledger.protocol import IllegalTransition
 from blikk_payments.ledger.sql.rows import Rows
-from blikk_payments.ledger.stored import StoredPayment, apply_answer, now_unknown, objection
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.ledger.stored import (
+    StoredPayment,
+    apply_answer,
+    names_another_amount,
+    now_stray,
+    now_unknown,
+    objection,
+)
+from blikk_payments.models import STRAY_PAYMENT, ClaimState, PaymentRecord
 
 
 def write_answer(
@@ -20,12 +26,17 @@ def write_answer(
     record = apply_answer(before.record, answer, now)
     if record == before.record:
         return record
+    if event is Event.SEEN and not before.record.payment_id:
+        # In doubt since it was looked at: Blikk may have made two, and this is one of them.
+        return before.record
     if before.record.state is not ClaimState.CREATED:
         rows.remember(rows.fingerprints.payee(record.creditor_name, before.account_fingerprint))
     detail = {"payment_id": answer.payment_id, "status": answer.status.value}
+    if names_another_amount(before.record, answer):
+        detail["blikk_says"] = f"{answer.amount_isk} {answer.currency}"
     if note:
         detail["note"] = note
-    return rows.save(before, before.becomes(record), event, detail, now).record
+    return rows.save(before, before.ended(record), event, detail, now).record
 
 
 def write_created(
@@ -40,8 +51,13 @@ def write_created(
     """
     before = after = rows.require(key)
     problem: PaymentsError | None = objection(before.record, ClaimState.CREATED, attempt)
-    if problem is None and before.record.payment_id not in ("", answer.payment_id):
-        problem = IllegalTransition("Blikk's answer has another id than this payment.", before.record)
+    other_attempt = attempt != before.record.attempt or STRAY_PAYMENT in before.record.warnings
+    if answer.payment_id != before.record.payment_id and (other_attempt or before.record.payment_id):
+        # Blikk made this payment, and may have made another one for the key: no id is right any more.
+        after = before.becomes(now_stray(before.record, now))
+        detail = {"reason": STRAY_PAYMENT, "payment_id": before.record.payment_id}
+        problem = OutcomeUnknown("Blikk may have made more than one payment for this key.")
+        rows.save(before, after, Event.UNKNOWN, detail, now)
     owner = rows.by_payment_id(answer.payment_id)
     if problem is None and owner is not None and owner.key != key:
         problem = OutcomeUnknown("Blikk answered with the id of another payment in the ledger.")

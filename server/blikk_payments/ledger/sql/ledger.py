@@ -16,7 +16,7 @@ from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import LedgerUnavailable, PaymentsError
 from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.history import Event
-from blikk_payments.ledger.processes import ProcessIdentity
+from blikk_payments.ledger.processes import ProcessIdentity, lives
 from blikk_payments.ledger.protocol import (
     FORGOTTEN,
     RESOLVED_NOT_CREATED,
@@ -32,8 +32,8 @@ from blikk_payments.ledger.sql.facts import facts_of
 from blikk_payments.ledger.sql.rows import PAGE_ROWS, Place, Rows
 from blikk_payments.ledger.sql.staleness import Staleness
 from blikk_payments.ledger.sql.verify import problems
-from blikk_payments.ledger.stored import StoredPayment, apply_answer, now_refused, now_unknown, objection
-from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
+from blikk_payments.ledger.stored import StoredPayment, apply_answer, now_refused, now_unknown, objection, too_early
+from blikk_payments.models import STRAY_PAYMENT, ClaimState, Facts, PaymentIntent, PaymentRecord
 
 T = TypeVar("T")
 
@@ -111,7 +111,6 @@ class SqlLedger(Ledger):
 
     def created(self, idempotency_key: str, attempt: int, answer: ChannelPayment, *, now: datetime) -> PaymentRecord:
         """See `Ledger.created`."""
-
         outcome = self._write(lambda rows: write_created(rows, idempotency_key, attempt, answer, now))
         if isinstance(outcome, PaymentsError):
             raise outcome
@@ -160,6 +159,8 @@ class SqlLedger(Ledger):
 
         def work(rows: Rows) -> PaymentRecord:
             before = self._unknown_only(rows, idempotency_key, ClaimState.REFUSED, now)
+            if reason := too_early(before, now, lives):
+                raise IllegalTransition(reason, before.record)
             after = before.becomes(now_refused(before.record, RESOLVED_NOT_CREATED, "", now))
             return rows.save(before, after, Event.RESOLVED_NOT_CREATED, {"note": note}, now).record
 
@@ -263,9 +264,14 @@ class SqlLedger(Ledger):
 
         def work(rows: Rows) -> PaymentRecord:
             before = rows.require(key)
-            after = before.becomes(step(before.record))
+            after = before.ended(step(before.record))
             target = after.record.state
+            if STRAY_PAYMENT in before.record.warnings:
+                return before.record
             if before.record.state is target and before.record.attempt == attempt:
+                if before.sender:
+                    # Somebody else gave it up. Its sender is through with it only now.
+                    rows.write(before, before.ended(before.record))
                 return before.record
             if problem := objection(before.record, target, attempt):
                 raise problem

@@ -1,0 +1,44 @@
+"""Until when a request may begin to leave: a process that was stopped and goes on must not send what others gave up on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+
+def seconds_since_boot() -> float:
+    """A clock that nobody sets, and that goes on while the machine sleeps where there is one (`CLOCK_BOOTTIME`)."""
+    clock: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on two clocks: the wall clock can be set back, and the other one stands still in a paused machine."""
+
+    wall: datetime
+    boot_seconds: float
+    now: Callable[[], datetime] = field(default=utc_now, repr=False)
+    since_boot: Callable[[], float] = field(default=seconds_since_boot, repr=False)
+
+    @classmethod
+    def after(
+        cls,
+        seconds: float,
+        now: Callable[[], datetime] = utc_now,
+        since_boot: Callable[[], float] = seconds_since_boot,
+    ) -> Deadline:
+        """So many seconds from now, on both clocks."""
+        return cls(now() + timedelta(seconds=seconds), since_boot() + seconds, now, since_boot)
+
+    def passed(self) -> bool:
+        """Whether it is later than that by either clock."""
+        # The clocks are read last of all: whoever is stopped before this line finds out in it.
+        return self.now() > self.wall or self.since_boot() > self.boot_seconds
