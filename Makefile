@@ -11,7 +11,7 @@ INSTALL := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet -
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/.runtime ## the main job, played once against the embedded sandbox
+demo: $(VENV)/.runtime ## one complete payment against a local sandbox: no key, no money
 	@$(BIN)/blikk-mcp demo
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -48,15 +48,19 @@ types: $(VENV)/.dev ## pyright, strict
 contracts: $(VENV)/.dev ## imports run one way
 	$(BIN)/lint-imports
 
-generated: $(VENV)/.dev ## the README's tables and the front door's answers are those of the code
+generated: $(VENV)/.dev ## the README's tables and picture and the front door's answers are those of the code
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/picture.py --check
 
 audit: $(VENV)/.dev ## known vulnerabilities of what the lock installs, where the network lets it
 	$(BIN)/python docs/audit.py
 
-docs: $(VENV)/.dev ## write the generated parts of the README, the front door's answers, and the snapshots of the surface
+docs: $(VENV)/.dev picture ## write the generated parts of the README, the front door's answers, and the snapshots of the surface
 	$(BIN)/python docs/generate.py
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/server/test_snapshots.py
+
+picture: $(VENV)/.runtime ## draw docs/demo.svg, the README's picture of the demo
+	$(BIN)/python docs/picture.py
 
 bench: $(VENV)/.dev ## what docs/measurements.md says, measured
 	broken=0; for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || broken=1; done; exit $$broken
@@ -113,4 +117,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test test-all slow interop examples quick check lint types contracts generated audit docs bench mutation eval lock clean
+.PHONY: help demo test test-all slow interop examples quick check lint types contracts generated audit docs picture bench mutation eval lock clean

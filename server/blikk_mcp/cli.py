@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "serve": "the MCP server on stdio (what runs without a command)",
-    "demo": "the main job, played once from end to end against the embedded sandbox",
+    "demo": "one complete payment against a local sandbox: no key, no money",
     "sandbox": "a stand-in for Blikk on loopback, to develop against",
     "doctor": "checks settings, ledger, key and reachability, and says what to fix",
     "config": "the set-up snippet for a client, with no key in it",

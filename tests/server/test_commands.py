@@ -56,6 +56,7 @@ def test_the_demo_pays_once_and_says_what_happens() -> None:
     ):
         assert part in ended.stdout
     assert "Paid, once" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 80
 
 
 def test_the_demo_ignores_the_settings_of_the_real_world(tmp_path: Path) -> None:

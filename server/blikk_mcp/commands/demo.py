@@ -1,4 +1,4 @@
-"""`blikk-mcp demo`: the main job, played once, with a transcript a person can read."""
+"""`blikk-mcp demo`: one complete payment, with a transcript a person can read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import textwrap
 import time
 import urllib.request
 import webbrowser
@@ -14,6 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+from rich.console import Console
+
+from blikk_mcp.commands.transcript import Transcript
 
 PAYMENT: dict[str, Any] = {
     "amount": 4900,
@@ -25,7 +27,6 @@ PAYMENT: dict[str, Any] = {
     "purpose": "Coffee for the office",
 }
 ROUNDS_AT_MOST = 20
-WIDTH = 96
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,17 +39,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play the demo; 0 if the payment was paid, once."""
-    return anyio.run(_play, arguments.open)
+    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+    return anyio.run(play, Transcript(console), arguments.open)
 
 
-async def _play(in_browser: bool) -> int:
+async def play(transcript: Transcript, in_browser: bool = False) -> int:
+    """Start a server with a sandbox, pay through it as an agent does, and approve as a person does."""
     from mcp.client import Client
     from mcp.client.stdio import StdioServerParameters
 
     started = time.monotonic()
-    _title("blikk-mcp demo: an agent pays, a person approves")
-    _say(
-        "This starts the real server as your MCP client would: a process of its own on stdio, with `--sandbox`, so that it "
+    transcript.title("blikk-mcp demo: an agent pays, a person approves")
+    transcript.say(
+        "This starts the real server as your MCP client would: a process of its own on stdio, with --sandbox, so that it "
         "pays into a stand-in for Blikk on this machine. No key is needed and no money moves."
     )
     server = StdioServerParameters(
@@ -57,45 +60,50 @@ async def _play(in_browser: bool) -> int:
         env={**_without_settings(dict(os.environ)), "BLIKK_LOG_FORMAT": "text", "BLIKK_LOG_LEVEL": "warning"},
     )
     async with Client(server) as client:
-        _title("1. The agent asks which tools there are")
+        transcript.title("1. The agent asks which tools there are")
         for tool in (await client.list_tools()).tools:
-            _say(f"{tool.name}: {tool.description}", bullet="- ")
+            transcript.item(tool.name, f"{(tool.description or '').split('. ')[0].rstrip('.')}.")
 
-        _title("2. The agent calls create_payment")
-        _show(PAYMENT)
+        transcript.title("2. The agent calls create_payment")
+        transcript.arguments(PAYMENT)
+        transcript.say("and is answered:")
         created = await _call(client, "create_payment", PAYMENT)
-        _tell(created, "outcome", "status", "payment_id", "human_action", "approval_host", "next_step")
+        transcript.result(created, "outcome", "status", "payment_id", "human_action", "approval_host", "next_step")
+        for _ in range(ROUNDS_AT_MOST):
+            if created["approval_url"]:
+                break
+            transcript.say("The bank has no link yet: the agent calls await_payment.")
+            created = await _call(client, "await_payment", {"payment_id": created["payment_id"]})
 
-        _title("3. Word for word, what the agent shows the person")
-        _say(created["human_instruction"], bullet="> ")
+        transcript.title("3. Word for word, what the agent shows the person")
+        transcript.quote(created["human_instruction"])
 
-        _title("4. The agent retries, as agents do: same arguments, same idempotency_key")
+        transcript.title("4. The agent retries, as agents do: same arguments, same idempotency_key")
         again = await _call(client, "create_payment", PAYMENT)
-        _tell(again, "outcome", "payment_id", "replayed")
-        _say("The same payment is answered again. Nothing was sent to the bank a second time.")
+        transcript.result(again, "outcome", "payment_id", "replayed")
+        transcript.say("It is answered with the same payment. Nothing was sent to the bank again.")
 
-        url = again["approval_url"]
+        url = created["approval_url"]
         if in_browser:
-            _title("5. You approve at the (sandbox) bank, in your browser")
+            transcript.title("5. You approve at the (sandbox) bank, in your browser")
             webbrowser.open(url)
         else:
-            _title("5. The person approves at the (sandbox) bank, through its page's own form")
+            transcript.title("5. The person approves at the (sandbox) bank")
             from blikk_sandbox.person import approve
 
-            _say(f"The bank's page answers: {await approve(url)}")
+            transcript.say(f"They open the link and press the page's button. The page says: {await approve(url)}")
 
-        _title("6. The agent calls await_payment with human_informed=true")
-        ended = await _wait(client, created["payment_id"])
-        _tell(ended, "outcome", "status", "final", "human_instruction", "next_step")
+        transcript.title("6. The agent calls await_payment with human_informed=true")
+        ended = await _wait(client, transcript, created["payment_id"])
+        transcript.result(ended, "outcome", "status", "final", "next_step")
 
-        _title("7. The bank's own record")
+        transcript.title("7. The bank's own record")
         record = await anyio.to_thread.run_sync(_bank_record, url)
-        _say(
-            f"Requests to pay that it received: {len(record['received'])}. Payments that it made: {len(record['paid'])}."
-        )
+        transcript.say(f"Payment requests received: {len(record['received'])}. Payments made: {len(record['paid'])}.")
 
     once = paid_once(ended, record)
-    _title(f"{'Paid, once' if once else 'NOT paid once'}, after {time.monotonic() - started:.1f} s")
+    verdict, style = ("Paid, once", "bold green") if once else ("NOT paid once", "bold red")
+    transcript.title(f"{verdict}, after {time.monotonic() - started:.1f} s", style)
     return 0 if once else 1
 
 
@@ -109,13 +117,13 @@ async def _call(client: Any, tool: str, arguments: dict[str, Any]) -> dict[str, 
     return dict(result.structured_content)
 
 
-async def _wait(client: Any, payment_id: str) -> dict[str, Any]:
+async def _wait(client: Any, transcript: Transcript, payment_id: str) -> dict[str, Any]:
     result: dict[str, Any] = {"final": False}
     for _ in range(ROUNDS_AT_MOST):
         result = await _call(client, "await_payment", {"payment_id": payment_id, "human_informed": True})
         if result["final"]:
             break
-        _say(f"outcome: {result['outcome']}. Not final yet: the agent calls await_payment again.")
+        transcript.say(f"outcome: {result['outcome']}. Not final yet: the agent calls await_payment again.")
     return result
 
 
@@ -127,34 +135,3 @@ def _bank_record(url: str) -> dict[str, Any]:
 
 def _without_settings(environ: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith("BLIKK_")}
-
-
-def _title(text: str) -> None:
-    _print(f"\n{text}\n{'-' * len(text)}")
-
-
-def _say(text: str, bullet: str = "") -> None:
-    _print(
-        textwrap.fill(
-            text,
-            WIDTH,
-            initial_indent=bullet,
-            subsequent_indent=bullet if bullet == "> " else " " * len(bullet),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
-
-
-def _show(arguments: dict[str, Any]) -> None:
-    _print(textwrap.indent(json.dumps(arguments, indent=2, ensure_ascii=False), "  "))
-
-
-def _tell(result: dict[str, Any], *fields: str) -> None:
-    for field in fields:
-        _say(f"{field}: {json.dumps(result[field], ensure_ascii=False)}", bullet="  ")
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

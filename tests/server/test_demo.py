@@ -1,0 +1,86 @@
+"""The demo: what its exit code promises, what it prints on which terminal, and the README's picture of it."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from blikk_mcp.cli import main
+from blikk_mcp.commands import demo
+from blikk_mcp.commands.transcript import COLUMNS, Transcript
+from docs.picture import PICTURE, always_the_same, draw, recording
+from tests.server.test_commands import blikk_mcp
+
+LINK = "http://127.0.0.1:65535/bank/approve/" + "x" * 32
+WORDS = f"Please approve this payment at your bank\n{LINK}\nTell me here when you are done."
+
+
+@pytest.mark.parametrize(("received", "paid"), [(2, 1), (1, 2)])
+def test_a_demo_whose_bank_was_asked_or_paid_twice_fails(
+    received: int, paid: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ours: "once" is what the demo is there to show, so the bank's own record decides its exit code."""
+    record: dict[str, Any] = {"received": [{}] * received, "paid": ["pay_x"] * paid}
+
+    def twice(_: str) -> dict[str, Any]:
+        return record
+
+    monkeypatch.setattr(demo, "_bank_record", twice)
+    assert main(["demo"]) == 1
+    assert "NOT paid once" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_the_demo_prints_on_terminals_that_know_few_letters(encoding: str) -> None:
+    """Ours: a terminal without `ð` shows another character, and no traceback; no line is longer than 80 columns."""
+    ended = blikk_mcp("demo", environ={"PYTHONIOENCODING": encoding}, encoding=encoding)
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "Paid, once" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= COLUMNS
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_link_is_never_broken(columns: int, terminal: bool) -> None:
+    """Half a link opens nothing, and looks as if it could."""
+    shown = io.StringIO()
+    console = Console(file=shown, width=columns, force_terminal=terminal, color_system=None, _environ={})
+    Transcript(console).quote(WORDS)
+    assert LINK in shown.getvalue()
+
+
+def test_without_a_terminal_there_is_neither_colour_nor_a_box() -> None:
+    """Who pipes the demo into a file or a pager wants words."""
+    shown = io.StringIO()
+    transcript = Transcript(Console(file=shown, _environ={}))
+    transcript.title("A title")
+    transcript.arguments({"amount": 4900})
+    transcript.quote(WORDS)
+    assert re.sub(r"[\n\x20-\x7e]", "", shown.getvalue()) == ""
+    assert "  amount: 4900" in shown.getvalue()
+
+
+def test_two_pictures_of_the_same_words_are_the_same() -> None:
+    """The picture is checked to be current: ids, ports and times must not change it."""
+    pictures: set[str] = set()
+    for payment_id, port, token, seconds in (("a" * 22, 1025, "b" * 32, "3.9"), ("-_" * 11, 65535, "c" * 32, "12.0")):
+        console = recording()
+        transcript = Transcript(console, always_the_same)
+        transcript.result({"payment_id": f"pay_{payment_id}"}, "payment_id")
+        transcript.quote(f"http://127.0.0.1:{port}/bank/approve/{token}")
+        transcript.title(f"Paid, once, after {seconds} s")
+        pictures.add(draw(console))
+    assert len(pictures) == 1
+
+
+def test_the_picture_loads_nothing_from_anywhere() -> None:
+    """rich's own template names a font on another host; a README's picture tells nobody who looks at it."""
+    picture = PICTURE.read_text(encoding="utf-8")
+    namespaces_and_text = re.sub(r'xmlns="[^"]+"|>http://127\.0\.0\.1[^<]*<', "", picture)
+    assert "://" not in namespaces_and_text
+    assert "@import" not in picture
