@@ -96,10 +96,11 @@ async def test_another_resource_is_unknown_and_its_address_is_not_repeated(envir
 
 
 @ERAS
-async def test_every_tool_links_the_card_and_the_card_may_not_pay(environ: dict[str, str], mode: str) -> None:
+async def test_a_tool_that_shows_a_payment_links_the_card_which_may_not_pay(environ: dict[str, str], mode: str) -> None:
     """MCP Apps: `_meta.ui.resourceUri`; a host lets a page call only tools that are visible to apps."""
     async with connected(environ, mode) as client:
-        tools = {tool.name: (tool.meta or {})["ui"] for tool in (await client.list_tools()).tools}
+        listed = (await client.list_tools()).tools
+        tools = {tool.name: (tool.meta or {})["ui"] for tool in listed if tool.name != "list_payments"}
         declared = client.server_capabilities
     assert tools == {
         "create_payment": {"resourceUri": URI, "visibility": ["model"]},

@@ -93,9 +93,11 @@ async def test_its_own_sandbox_says_where_it_is_controlled(log: dict[str, str]) 
     """Issue 15: on stderr, in either form of log, so that a developer can ask for faults."""
     async with spawned(log, "serve", "--sandbox") as server:
         await server.initialize()
-        await server.close_stdin()
-        await server.end()
-    (line,) = [line for line in server.stderr.splitlines() if "_sandbox" in line]
+        assert server.process.stderr is not None
+        said = ""
+        while not CONTROL_URL.search(said):
+            said += (await server.process.stderr.receive()).decode()
+    (line,) = [line for line in said.splitlines() if "_sandbox" in line]
     assert CONTROL_URL.search(line)
     if not log:
         assert json.loads(line)["event"] == "sandbox"

@@ -133,9 +133,9 @@ def test_the_fields_are_the_documented_ones() -> None:
     assert [member.value for member in HumanAction] == ["none", "open_link", "bank_app", "onboarding"]
 
 
-@pytest.mark.parametrize("tool", sorted(TOOLS))
-def test_every_tool_promises_the_same_shape(tool: str) -> None:
-    """Every result is one flat object of one shape and satisfies the tool's outputSchema."""
+@pytest.mark.parametrize("tool", sorted(TOOLS.keys() - {"list_payments"}))
+def test_every_tool_that_answers_with_a_payment_promises_the_same_shape(tool: str) -> None:
+    """Every result is one flat object of one shape and satisfies the tool's outputSchema; a list has its own."""
     assert TOOLS[tool].output_schema == output_schema()
 
 

@@ -12,6 +12,8 @@ from blikk_mcp.stderr import queue_stderr
 from blikk_mcp.transports.front_door import FrontDoor, Handover, read_answers
 from blikk_mcp.transports.wire import claim_standard_streams, exit_on_signals
 
+SANDBOX_IDLE_SECONDS = 0.2
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +49,9 @@ def serve(*, sandbox: bool = False, sandbox_at: str | None = None) -> int:
     wire.start()
     settings = door_settings(os.environ)
     answers = read_answers(settings) if settings else None
-    handover = FrontDoor(wire, answers).serve() if answers else Handover()
+    # An own sandbox has a developer beside the client, who may want to set a fault before the first call.
+    idle_seconds = SANDBOX_IDLE_SECONDS if sandbox else None
+    handover = FrontDoor(wire, answers).serve(idle_seconds) if answers else Handover()
     if handover is None:
         return 0
     from blikk_mcp.serving import serve_mcp

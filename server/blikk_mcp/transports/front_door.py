@@ -32,6 +32,9 @@ MAX_BRACKETS = 100
 """Deeper than that the parsers differ; nothing the door knows is as long or as deep as this."""
 
 LAST_ANSWERS_SECONDS = 0.5
+IDLE = b"\n"
+"""Stands for no line: a line ends where its break is."""
+
 KEY_WINDOW = 16
 """No run of so many characters of the key goes out; of a shorter key, not the whole."""
 
@@ -93,9 +96,14 @@ class FrontDoor:
         """The revision spoken; `""` before the first request but probes, `opened` after a ping as the first."""
         self._replayed: list[bytes] = []
 
-    def serve(self) -> Handover | None:
-        """Answer until there is something to hand over; None if the client hangs up before."""
-        while (line := self._wire.next_line()) is not None:
+    def serve(self, idle_seconds: float | None = None) -> Handover | None:
+        """Answer until there is something to hand over; None if the client hangs up before.
+
+        Hand over without a line, too, once nothing came for `idle_seconds`: somebody else may want the server then.
+        """
+        while (line := self._next_line(idle_seconds)) is not None:
+            if line == IDLE:
+                return Handover(tuple(self._replayed))
             answer = self.answer(line)
             if answer is None:
                 return Handover(tuple(self._replayed), line)
@@ -103,6 +111,12 @@ class FrontDoor:
                 self._wire.send(answer)
         self._wire.drain(LAST_ANSWERS_SECONDS)
         return None
+
+    def _next_line(self, idle_seconds: float | None) -> Line | None:
+        try:
+            return self._wire.next_line(idle_seconds)
+        except TimeoutError:
+            return IDLE
 
     def answer(self, line: Line) -> bytes | None:
         """The answer to a line, `b""` if it gets none, or None if it is not for the door."""

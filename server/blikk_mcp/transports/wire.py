@@ -105,10 +105,19 @@ class Wire:
             self._changed.notify_all()
             return line
 
-    def next_line(self) -> Line | None:
-        """Wait for the next line, with room for its answer; None at the end."""
-        self._wait(lambda: self.is_broken or self.is_over or (bool(self._lines) and self.has_room))
+    def next_line(self, seconds: float | None = None) -> Line | None:
+        """Wait for the next line, with room for its answer; None at the end.
+
+        Raises:
+            TimeoutError: nothing came for so long.
+        """
+        self._wait(self._has_next, seconds)
+        if not self._has_next():
+            raise TimeoutError
         return None if self.is_broken or not self._lines else self.take()
+
+    def _has_next(self) -> bool:
+        return self.is_broken or self.is_over or (bool(self._lines) and self.has_room)
 
     def send(self, line: bytes) -> None:
         """Hand a line over to be written. It never waits: `has_room` says whether one should."""
