@@ -14,7 +14,8 @@ from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.links import is_loopback
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import open_ledger, turns_at
+from blikk_payments.ledger.pool import LedgerPool
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService
@@ -48,13 +49,16 @@ def policy_of(settings: Settings) -> Policy:
 async def running_service(settings: Settings, redactor: Redactor) -> AsyncGenerator[PaymentService]:
     """The service, and at the end the requests under way finished or written down, and everything closed."""
     channel = ChannelClient(settings.base_url, settings.api_key, redact=redactor.text, holds_key=redactor.holds_secret)
-    ledger = SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url))
+    ledger = open_ledger(
+        settings.ledger, blikk=blikk_of(settings.base_url), password=settings.ledger_password.get_secret_value()
+    )
     service = PaymentService(
         channel=channel,
         ledger=ledger,
         policy=policy_of(settings),
         sca_user_ssn=settings.sca_user_ssn,
         debtor_bban=settings.debtor_bban,
+        run_blocking=LedgerPool(turns_at(settings.ledger)),
     )
     try:
         async with service:

@@ -74,9 +74,12 @@ def sandbox_at(origin: str, environ: MutableMapping[str, str]) -> Sandboxed:
         problem = Problem("--sandbox-at", "no sandbox answers there: start one with `blikk-mcp sandbox`")
         return Sandboxed(SettingsError([problem], environment="sandbox"), (real_key,), "")
     settings = _read({**environ, "BLIKK_API_KEY": key, "BLIKK_BASE_URL": f"{origin}/paymentchannel"})
-    if isinstance(settings, Settings) and not environ.get("BLIKK_LEDGER", "").strip():
-        settings = replace(settings, ledger=settings.ledger.with_name(f"ledger-sandbox-{bank_id}.sqlite3"))
-    return Sandboxed(settings, (key, real_key), f"{origin}/_sandbox")
+    own_secrets: tuple[str, ...] = ()
+    if isinstance(settings, Settings):
+        own_secrets = settings.secrets
+        if isinstance(settings.ledger, Path) and not environ.get("BLIKK_LEDGER", "").strip():
+            settings = replace(settings, ledger=settings.ledger.with_name(f"ledger-sandbox-{bank_id}.sqlite3"))
+    return Sandboxed(settings, (key, real_key, *own_secrets), f"{origin}/_sandbox")
 
 
 def loopback_origin(url: str) -> str:

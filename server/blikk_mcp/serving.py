@@ -16,7 +16,7 @@ from blikk_mcp.logs import dropped_line, log_event, start_logging
 from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import guard_process, redactor_of
 from blikk_mcp.redaction.redactor import Redactor
-from blikk_mcp.settings.settings import Settings, log_settings, read_settings
+from blikk_mcp.settings.settings import Settings, log_settings, raw_secrets, read_settings
 from blikk_mcp.settings.values import SettingsError
 from blikk_mcp.stderr import QueuedStderr
 from blikk_mcp.transports.front_door import Handover
@@ -67,12 +67,12 @@ async def _settings(
 
 
 def _read(environ: MutableMapping[str, str]) -> tuple[Settings | SettingsError, tuple[str, ...]]:
-    raw_key = environ.get("BLIKK_API_KEY", "")
+    raw = raw_secrets(environ)
     try:
         settings = read_settings(environ)
     except SettingsError as error:
-        return error, (raw_key,)
-    return settings, (settings.api_key.get_secret_value(),)
+        return error, raw
+    return settings, settings.secrets
 
 
 def _guard(settings: Settings | SettingsError, redactor: Redactor) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from blikk_mcp.settings.settings import PRODUCTION_URL, SETTINGS, Settings, environment_of, read_settings
+from blikk_mcp.settings.settings import PRODUCTION_URL, SETTINGS, Settings, environment_of, raw_secrets, read_settings
 from blikk_mcp.settings.surface import SURFACE_WORDS
 from blikk_mcp.settings.table import Setting
 from blikk_mcp.settings.values import SettingsError
@@ -40,6 +40,7 @@ def test_a_key_is_all_that_is_needed() -> None:
     assert (got.base_url, got.environment) == (PRODUCTION_URL, "production")
     assert (got.max_amount_isk, got.daily_limit_isk, got.creates_per_minute) == (100_000, 500_000, 10)
     assert (got.wait_seconds, got.max_wait_seconds, got.read_only, got.language) == (25, 45, False, "en")
+    assert isinstance(got.ledger, Path)
     assert got.ledger.parent == Path("/nowhere/blikk-mcp")
 
 
@@ -288,11 +289,99 @@ def test_a_ledger_that_depends_on_the_working_directory_is_a_wrong_setting(text:
     ]
 
 
+@pytest.mark.parametrize("missing", ["psycopg", "psycopg_pool"])
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "POSTGRESQL"])
-def test_a_postgres_ledger_names_what_has_to_be_installed(scheme: str) -> None:
+def test_a_postgres_ledger_names_what_has_to_be_installed(
+    scheme: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A shared ledger needs a driver that the default installation does not have."""
+    monkeypatch.setattr("blikk_payments.ledger.location.DRIVER", (f"{missing}_that_is_not_there",))
     (problem,) = problems(BLIKK_LEDGER=f"{scheme}://someone@database/ledger")
-    assert problem.startswith("BLIKK_LEDGER: needs the PostgreSQL ledger: install `blikk-mcp[postgres]`")
+    assert problem.startswith("BLIKK_LEDGER: needs PostgreSQL's driver: run `pip install 'blikk-mcp[postgres]'`")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "POSTGRESQL"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "me@database.example/l",
+        "me@127.0.0.1,10.0.0.7/l",
+        "localhost/l?hostaddr=10.0.0.7",
+        "/l?host=/run,db",
+        "[2001:db8::1]/l",
+    ],
+)
+def test_a_ledger_on_another_machine_is_reached_encrypted_and_checked(scheme: str, place: str) -> None:
+    """Whoever answers for the database decides what was paid. A weaker wish is a wrong setting, no wish is this one."""
+    address = f"{scheme}://{place}"
+    ledger = settings(BLIKK_LEDGER=address).ledger
+    assert isinstance(ledger, str)
+    assert ledger.startswith("postgresql://")
+    assert "sslmode=verify-full" in ledger
+    assert "sslrootcert=system" in ledger
+    more = f"{address}{'&' if '?' in address else '?'}sslmode="
+    for weaker in ("require", "verify-ca", "prefer", "disable", ""):
+        (problem,) = problems(BLIKK_LEDGER=more + weaker)
+        assert problem.startswith("BLIKK_LEDGER: must have sslmode=verify-full")
+    own = settings(BLIKK_LEDGER=f"{more}verify-full&sslrootcert=/etc/ca.pem").ledger
+    assert "sslrootcert=%2Fetc%2Fca.pem" in str(own)
+
+
+@pytest.mark.parametrize("place", ["/l", "localhost/l", "127.0.0.2:5433/l", "[::1]:5432/l", "/l?host=/run/postgresql"])
+def test_a_ledger_on_this_machine_needs_no_encryption(place: str) -> None:
+    """A socket, or loopback; and nothing of libpq's environment can send it elsewhere."""
+    ledger = str(settings(BLIKK_LEDGER=f"postgresql://{place}").ledger)
+    assert "sslmode" not in ledger
+    assert "hostaddr=" in ledger
+    assert ("host=" in ledger.replace("hostaddr=", "")) is place.startswith("/")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "db.example,x@localhost/l?",
+        "localhost?user=me@db.example",
+        "localhost/l?service=elsewhere",
+        "localhost/l?host=a&host=b",
+        "localhost/l#x",
+        "local host/l",
+        "[::1/l",
+    ],
+)
+def test_an_address_that_two_readers_take_differently_is_a_wrong_setting(rest: str) -> None:
+    """The driver's idea of the host has to be the one that was checked."""
+    (problem,) = problems(BLIKK_LEDGER=f"postgresql://me@{rest}")
+    assert problem.startswith("BLIKK_LEDGER: ")
+    assert "example" not in problem
+    assert "elsewhere" not in problem
+
+
+def test_the_password_of_a_ledger_comes_from_its_file_or_from_the_address(tmp_path: Path) -> None:
+    """It is a secret like the key; a file may end in a line break."""
+    password = "s3cret-of-the-database"
+    file = tmp_path / "password"
+    file.write_text(f"{password}\n", encoding="utf-8")
+    address = "postgresql://me@localhost/l"
+
+    assert settings(BLIKK_LEDGER=address, BLIKK_LEDGER_PASSWORD_FILE=str(file)).secrets[1] == password
+    assert settings(BLIKK_LEDGER=f"postgresql://me:{password}@localhost/l").secrets[1] == password
+    assert settings(BLIKK_LEDGER=f"{address}?password={password}").secrets[1] == password
+    assert settings(BLIKK_LEDGER=address).secrets[1] == ""
+    assert settings(BLIKK_LEDGER_PASSWORD_FILE=str(file)).secrets[1] == ""
+    (problem,) = problems(BLIKK_LEDGER=f"postgresql://me:{password}@localhost/l", BLIKK_LEDGER_PASSWORD_FILE=str(file))
+    assert problem.startswith("BLIKK_LEDGER_PASSWORD_FILE: the address in BLIKK_LEDGER holds a password, too")
+    for wrong in ("", "two\nlines"):
+        file.write_text(wrong, encoding="utf-8")
+        (problem,) = problems(BLIKK_LEDGER=address, BLIKK_LEDGER_PASSWORD_FILE=str(file))
+        assert problem == "BLIKK_LEDGER_PASSWORD_FILE: the password's file must hold one line, the password"
+    (problem,) = problems(BLIKK_LEDGER=address, BLIKK_LEDGER_PASSWORD_FILE=str(tmp_path / "none"))
+    assert problem.startswith("BLIKK_LEDGER_PASSWORD_FILE: the password's file is not there")
+
+
+def test_the_password_in_an_address_is_taken_for_a_secret_before_the_settings_are_read() -> None:
+    """A wrong setting's message is redacted, too."""
+    environ = {"BLIKK_LEDGER": "postgres://me:pass%20word-1@h/l?service=x"}
+    assert raw_secrets(environ) == ("", "pass word-1")
 
 
 def test_an_unknown_home_is_a_wrong_setting() -> None:

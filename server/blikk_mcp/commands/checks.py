@@ -49,19 +49,21 @@ def surroundings(settings: Settings, environ: Mapping[str, str], *, named: bool)
 
 def ledger(settings: Settings, *, verify: bool, named: bool = True) -> list[Finding]:
     """Whether the ledger can be written and what is unresolved in it. Makes none. `verify` reads the whole history."""
-    from blikk_payments.ledger.opening import SqliteLedger
+    from blikk_payments.ledger.opening import open_ledger
     from blikk_payments.ledger.protocol import Only
     from blikk_payments.ledger.sqlite.paths import blikk_of
 
-    at = f" at {settings.ledger}" if named else ""
-    if not os.path.lexists(settings.ledger):
-        if not _can_be_made(settings.ledger):
-            return [
-                Finding("fix", f"ledger: none yet{at}, and it cannot be made there: check the folder's permissions")
-            ]
-        return [Finding("ok", f"ledger: none yet{at}; the first payment makes it")]
-    book = SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url))
+    place = settings.ledger if isinstance(settings.ledger, Path) else "the database in BLIKK_LEDGER"
+    at = f" at {place}" if named else ""
+    password = settings.ledger_password.get_secret_value()
+    book = open_ledger(settings.ledger, blikk=blikk_of(settings.base_url), password=password)
     try:
+        if not book.exists():
+            if isinstance(settings.ledger, Path) and not _can_be_made(settings.ledger):
+                return [
+                    Finding("fix", f"ledger: none yet{at}, and it cannot be made there: check the folder's permissions")
+                ]
+            return [Finding("ok", f"ledger: none yet{at}; the first payment makes it")]
         book.check_writable()
         unknown = sum(1 for _ in book.records(Only.UNKNOWN, now=datetime.now(UTC)))
         findings = [Finding("fix", stray_message(key)) for key in book.stray_keys()]

@@ -16,6 +16,7 @@ from blikk_mcp.commands.config_files import CannotChange, changed, read_text, wr
 from blikk_mcp.commands.parser import agreed
 from blikk_mcp.settings import table
 from blikk_mcp.settings.placeholders import holds_placeholder
+from blikk_payments.ledger.location import password_in
 
 NOT_IN_A_SANDBOX = frozenset({KEY, KEY_FILE, "BLIKK_BASE_URL", "BLIKK_LEDGER", "BLIKK_LEDGER_PASSWORD_FILE"})
 PATHS = frozenset({KEY_FILE, "BLIKK_LEDGER_PASSWORD_FILE"})
@@ -95,7 +96,7 @@ def _values(environ: Mapping[str, str], notes: list[str]) -> dict[str, str]:
             if holds_placeholder(text):
                 raise ValueError("is still a placeholder")
             setting.parse(text)
-            if (key and key in text) or (setting.name == "BLIKK_LEDGER" and "@" in text.partition("//")[2]):
+            if (key and key in text) or (setting.name == "BLIKK_LEDGER" and password_in(text)):
                 raise ValueError("holds a secret, which belongs into no client's file")
         except ValueError as error:
             notes.append(f"{setting.name} is left out: it {error}")

@@ -22,7 +22,7 @@ from blikk_mcp.commands.terminal import Terminal
 from blikk_mcp.redaction.process import redactor_of
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings import table
-from blikk_mcp.settings.settings import read_settings
+from blikk_mcp.settings.settings import raw_secrets, read_settings
 from blikk_mcp.settings.values import SettingsError
 
 __all__ = ["compare_schema", "configure", "run"]
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check everything and print what was found; 0 if nothing has to be corrected."""
     environ = dict(os.environ)
-    redactor = redactor_of(environ.get(KEY, ""))
+    redactor = redactor_of(*raw_secrets(environ))
     findings: list[Finding] = []
     given: Given | None = None
     if arguments.client:
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings = _of_client(arguments.client, given, environ)
         environ = {name: value for name, value in environ.items() if not name.startswith(table.PREFIX)}
         environ |= given.environment
-        redactor = redactor_of(os.environ.get(KEY, ""), environ.get(KEY, ""))
+        redactor = redactor_of(*raw_secrets(os.environ), *raw_secrets(environ))
     if arguments.report:
         _print_facts(environ, redactor)
     if given and any(word.startswith("--sandbox") for word in given.command):
@@ -84,7 +84,7 @@ def _check(
         settings = read_settings(environ, need_key=not key_is_kept)
     except SettingsError as error:
         return _print([*findings, *(Finding("fix", str(problem)) for problem in error.problems)], redactor)
-    redactor = redactor_of(shown.get(KEY, ""), settings.api_key.get_secret_value(), os.environ.get(KEY, ""))
+    redactor = redactor_of(*raw_secrets(shown), *settings.secrets, *raw_secrets(os.environ))
     findings += [
         Finding("ok", f"settings: {settings.environment}, {settings.base_url}"),
         *(Finding("note", notice) for notice in settings.notices),

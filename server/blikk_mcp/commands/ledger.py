@@ -26,12 +26,13 @@ from blikk_mcp.commands.parser import agreed, whole
 from blikk_mcp.commands.terminal import Terminal
 from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import redactor_of
-from blikk_mcp.settings.settings import Settings, read_settings
+from blikk_mcp.settings.settings import Settings, raw_secrets, read_settings
 from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.protocol import Only
+from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of
 from blikk_payments.models import PaymentRecord
 
@@ -78,15 +79,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a subcommand; 0 if all is well, 1 if something is not, with the reason on stderr."""
-    raw_key = os.environ.get("BLIKK_API_KEY", "")
-    redact = redactor_of(raw_key).text
+    raw = raw_secrets(os.environ)
+    redact = redactor_of(*raw).text
     try:
         asks_blikk = bool(getattr(arguments, "created", None))
         settings = read_settings(os.environ, need_key=asks_blikk)
-        redact = partial(redact_line, redactor_of(raw_key, settings.api_key.get_secret_value()))
-        if not os.path.lexists(settings.ledger):
-            return _none_yet(arguments, settings, redact)
-        with SqliteLedger(settings.ledger, blikk=blikk_of(settings.base_url) if asks_blikk else "") as ledger:
+        redact = partial(redact_line, redactor_of(*raw, *settings.secrets))
+        blikk = blikk_of(settings.base_url) if asks_blikk else ""
+        password = settings.ledger_password.get_secret_value()
+        with open_ledger(settings.ledger, blikk=blikk, password=password) as ledger:
+            if not ledger.exists():
+                return _none_yet(arguments, settings, redact)
             return int(arguments.run_it(ledger, settings, arguments, Output(redact)))
     except SettingsError as error:
         return _fail(redact, "\n".join(map(str, error.problems)))
@@ -111,7 +114,8 @@ class Output:
 
 def _none_yet(arguments: argparse.Namespace, settings: Settings, redact: Callable[[str], str]) -> int:
     """Reading makes no ledger. That nothing was paid is a true answer to `list` and `export`, and a failure of the rest."""
-    message = f"There is no ledger yet at {settings.ledger}: the first payment makes it."
+    place = settings.ledger if isinstance(settings.ledger, Path) else "the database in BLIKK_LEDGER"
+    message = f"There is no ledger yet at {place}: the first payment makes it."
     for_people = arguments.subcommand == "list" and not arguments.json
     if arguments.subcommand == "export" and arguments.format == "csv":
         sys.stdout.writelines(f"{line}\n" for line in csv_lines([]))
@@ -119,7 +123,7 @@ def _none_yet(arguments: argparse.Namespace, settings: Settings, redact: Callabl
     return 0 if arguments.subcommand in ("list", "export") else 1
 
 
-def _list(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+def _list(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     records = _in_order(ledger, only_open=arguments.open)
     if arguments.json:
         for record in records:
@@ -137,7 +141,7 @@ def _list(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespac
     return 0
 
 
-def _in_order(ledger: SqliteLedger, *, only_open: bool) -> Iterator[PaymentRecord]:
+def _in_order(ledger: SqlLedger, *, only_open: bool) -> Iterator[PaymentRecord]:
     """The unknown first, then the open ones, then those that have ended; the newest first in each. Read page by page."""
     now = _now()
     yield from ledger.records(Only.UNKNOWN, newest_first=True, now=now)
@@ -147,7 +151,7 @@ def _in_order(ledger: SqliteLedger, *, only_open: bool) -> Iterator[PaymentRecor
         yield from (record for record in everything if record.final or record.failed)
 
 
-def _show(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+def _show(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     record = ledger.by_key(arguments.key, now=_now()) or ledger.by_payment_id(arguments.key, now=_now())
     if record is None:
         raise PaymentsError("this ledger has no payment under that key or id")
@@ -159,7 +163,7 @@ def _show(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespac
     return 0
 
 
-def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+def _resolve(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     redact = redactor_of(settings.api_key.get_secret_value()).text
     note = redact(" ".join(arguments.note.split()))[:MAX_NOTE]
     if not note or not note.isprintable():
@@ -179,7 +183,7 @@ def _resolve(ledger: SqliteLedger, settings: Settings, arguments: argparse.Names
     return 0
 
 
-def _export(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+def _export(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     records = ledger.records(now=_now())
     if arguments.format == "csv":
         if reconfigure := getattr(sys.stdout, "reconfigure", None):
@@ -192,7 +196,7 @@ def _export(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namesp
     return 0
 
 
-def _verify(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+def _verify(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     problems = ledger.verify()
     for problem in problems:
         out.terminal.marked("✗", problem, "bold red")
@@ -203,13 +207,17 @@ def _verify(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namesp
     return 0
 
 
-def _backup(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+def _backup(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+    if not isinstance(ledger, SqliteLedger):
+        raise PaymentsError(
+            "PostgreSQL makes its own backups, pg_dump for one: see docs/operate.md. Nothing was copied."
+        )
     ledger.back_up(Path(arguments.file).absolute())
     out.terminal.line("The copy is made, and adds up.")
     return 0
 
 
-def _prune(ledger: SqliteLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
+def _prune(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
     days = arguments.older_than_days
     question = (
         f"Forget names, purposes, links and bank texts of payments that ended more than {days} days ago, for good?"
@@ -235,7 +243,7 @@ async def _ask_blikk(settings: Settings, payment_id: str) -> ChannelPayment:
         await client.aclose()
 
 
-def _record(ledger: SqliteLedger, key: str) -> PaymentRecord:
+def _record(ledger: SqlLedger, key: str) -> PaymentRecord:
     record = ledger.by_key(key, now=_now())
     if record is None:
         raise PaymentsError("this ledger has no payment under that key")

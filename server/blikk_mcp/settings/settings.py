@@ -23,13 +23,15 @@ from blikk_mcp.settings.values import (
     key_file_notice,
     parse_ledger,
     read_key,
+    read_password,
 )
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.policy import AllowedCreditor
 
-__all__ = ["PRODUCTION_URL", "SETTINGS", "Settings", "environment_of", "log_settings", "read_settings"]
+__all__ = ["PRODUCTION_URL", "SETTINGS", "Settings", "environment_of", "log_settings", "raw_secrets", "read_settings"]
 
 MAX_NAME_SHOWN = 60
+NO_SECRET = SecretStr("")
 T = TypeVar("T")
 
 
@@ -42,8 +44,9 @@ class Settings:
     environment: Environment
     sca_user_ssn: str
     debtor_bban: str
-    ledger: Path
-    ledger_password_file: Path | None
+    ledger: Path | str
+    """A SQLite file, or the address of a PostgreSQL database."""
+    ledger_password: SecretStr
     max_amount_isk: int
     daily_limit_isk: int
     allowed_creditors: tuple[AllowedCreditor, ...]
@@ -60,6 +63,11 @@ class Settings:
     log_level: str
     log_format: str
     notices: tuple[str, ...]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What is kept out of every output."""
+        return self.api_key.get_secret_value(), self.ledger_password.get_secret_value()
 
     def __repr__(self) -> str:
         return f"Settings(environment={self.environment!r})"
@@ -81,14 +89,15 @@ def read_settings(
     base_url = reader.read(table.BASE_URL)
     known_environment = environment or reader.environment(base_url)
     key_file = reader.read(table.API_KEY_FILE)
+    ledger = reader.ledger(base_url)
     settings = Settings(
         api_key=reader.key(key_file, need=need_key),
         base_url=base_url,
         environment=known_environment,
         sca_user_ssn=reader.read(table.SCA_USER_SSN),
         debtor_bban=reader.read(table.DEBTOR_BBAN),
-        ledger=reader.ledger(base_url),
-        ledger_password_file=reader.read(table.LEDGER_PASSWORD_FILE),
+        ledger=ledger,
+        ledger_password=reader.ledger_password(ledger),
         max_amount_isk=reader.read(table.MAX_AMOUNT_ISK),
         daily_limit_isk=reader.read(table.DAILY_LIMIT_ISK),
         allowed_creditors=reader.read(table.ALLOWED_CREDITORS),
@@ -114,6 +123,13 @@ def read_settings(
             always_load=settings.always_load,
         )
     return settings
+
+
+def raw_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What could be secret in an environment whose settings may be wrong. To be called before they are read."""
+    from blikk_payments.ledger.location import password_in
+
+    return environ.get(table.API_KEY.name, ""), password_in(environ.get(table.LEDGER.name, "").strip())
 
 
 def log_settings(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -164,13 +180,21 @@ class _Reader:
             self.problems.extend(error.problems)
             return SecretStr("")
 
-    def ledger(self, base_url: str) -> Path:
+    def ledger(self, base_url: str) -> Path | str:
         try:
             text = _filled_in(self._environ.get(table.LEDGER.name, "").strip())
             return parse_ledger(text, base_url, self._environ)
         except ValueError as error:
             self._complain(table.LEDGER, error)
             return Path()
+
+    def ledger_password(self, ledger: Path | str) -> SecretStr:
+        file = self.read(table.LEDGER_PASSWORD_FILE)
+        try:
+            return NO_SECRET if isinstance(ledger, Path) else SecretStr(read_password(ledger, file))
+        except ValueError as error:
+            self._complain(table.LEDGER_PASSWORD_FILE, error)
+            return NO_SECRET
 
     def environment(self, base_url: str) -> Environment:
         return "custom" if self._is_wrong(table.BASE_URL) else environment_of(base_url)

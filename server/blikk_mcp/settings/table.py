@@ -83,7 +83,8 @@ LEDGER = Setting(
     "BLIKK_LEDGER",
     str,
     "",
-    "path of the SQLite ledger, absolute or from `~`; one that holds another base URL's payments is refused",
+    "path of the SQLite ledger, absolute or from `~`, or `postgresql://user@host/database` for one that several machines "
+    "share (`docs/operate.md`); one that holds another base URL's payments is refused",
     default_words="a file in the user's state folder, one per base URL",
 )
 LEDGER_PASSWORD_FILE = Setting(

@@ -87,16 +87,21 @@ def key_file_notice(file: Path) -> str:
 
 
 def _key_of_file(path: Path) -> str:
+    return _text_of_file(path, "the key file", encoding="ascii", non_text="the key has non-ASCII characters")
+
+
+def _text_of_file(path: Path, name: str, *, encoding: str = "utf-8", non_text: str = "the password is no text") -> str:
+    """What a secret's file holds, a little more of it than a secret may be long, without the line break at its end."""
     try:
         # A pipe or a terminal would hold up the start until somebody writes into it.
         if not path.is_file():
-            raise ValueError("the key file is not there, or not a regular file")
+            raise ValueError(f"{name} is not there, or not a regular file")
         with open(path, "rb", opener=_open_at_once) as file:
-            text = file.read(MAX_KEY_LENGTH + 3).decode("ascii")
+            text = file.read(MAX_KEY_LENGTH + 3).decode(encoding)
     except OSError:
-        raise ValueError("the key file cannot be read") from None
+        raise ValueError(f"{name} cannot be read") from None
     except UnicodeDecodeError:
-        raise ValueError("the key has non-ASCII characters") from None
+        raise ValueError(non_text) from None
     return text.removesuffix("\n").removesuffix("\r")
 
 
@@ -208,11 +213,32 @@ def _creditor(entry: str, place: int) -> AllowedCreditor:
         raise ValueError(f"entry {place} is no IBAN, no 12-digit account and no 10-digit kennitala") from None
 
 
-def parse_ledger(text: str, base_url: str, environ: Mapping[str, str]) -> Path:
-    """The ledger's path; by default one file per base URL in the user's state folder."""
-    from blikk_payments.ledger.location import ledger_file, state_home
+def parse_ledger(text: str, base_url: str, environ: Mapping[str, str]) -> Path | str:
+    """The ledger's path or its PostgreSQL address; by default one file per base URL in the user's state folder."""
+    from blikk_payments.ledger.location import is_postgres, ledger_address, ledger_file, state_home
     from blikk_payments.ledger.sqlite.paths import default_ledger_path
 
+    if is_postgres(text):
+        return ledger_address(text)
     if text:
         return ledger_file(text)
     return default_ledger_path(base_url, state_home(environ.get("XDG_STATE_HOME", "")))
+
+
+def read_password(address: str, file: Path | None) -> str:
+    """The password of a PostgreSQL ledger, from its file or its address; `""` where it needs none.
+
+    Raises:
+        ValueError: there are two, or the file holds none.
+    """
+    from blikk_payments.ledger.location import password_in
+
+    inside = password_in(address)
+    if file is None:
+        return inside
+    if inside:
+        raise ValueError("the address in BLIKK_LEDGER holds a password, too: leave one of them out")
+    password = _text_of_file(file, "the password's file")
+    if not password or "\n" in password or "\0" in password:
+        raise ValueError("the password's file must hold one line, the password")
+    return password

@@ -25,6 +25,10 @@ class Engine(Protocol):
         """Run `work` on one snapshot. Waits for no writer, and works where nothing can be written."""
         ...
 
+    def exists(self) -> bool:
+        """Whether there is a ledger. Makes none."""
+        ...
+
     def check(self) -> list[str]:
         """What the database itself finds wrong with what it stores, a sentence each. Reads all of it."""
         ...

@@ -2,9 +2,98 @@
 
 from __future__ import annotations
 
+import re
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 POSTGRES_SCHEMES = frozenset({"postgresql", "postgres"})
+DRIVER = ("psycopg", "psycopg_pool")
+INSTALL = "needs PostgreSQL's driver: run `pip install 'blikk-mcp[postgres]'`"
+
+VERIFIED = "verify-full"
+TAKEN = frozenset(
+    {
+        *("host", "hostaddr", "port", "dbname", "user", "password", "passfile", "options", "target_session_attrs"),
+        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslnegotiation", "channel_binding", "require_auth"),
+    }
+)
+"""What an address may have after its `?`. A service file, for one, could name another host behind our back."""
+
+_WRITTEN_OUT = re.compile(r"[!-~]+")
+_LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}")
+
+
+def is_postgres(text: str) -> bool:
+    """Whether a setting's text is meant as the address of a PostgreSQL database."""
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and scheme.lower() in POSTGRES_SCHEMES
+
+
+def ledger_address(text: str) -> str:
+    """The address of a PostgreSQL ledger, which leaves nothing to the environment that decides who listens.
+
+    To another machine the connection is encrypted, and the certificate and its name are checked.
+
+    Raises:
+        ValueError: the driver is not installed, or the address is no such one; the text holds nothing of it.
+    """
+    if any(find_spec(name) is None for name in DRIVER):
+        raise ValueError(INSTALL)
+    # Two readers of one address must agree where its host is: ours and the driver's differ on these.
+    if not _WRITTEN_OUT.fullmatch(text) or "#" in text or text.count("@") > 1 or "@" in text.partition("?")[2]:
+        raise ValueError("has spaces, `#`, `@` or other characters that must be percent-encoded there")
+    try:
+        parts = urlsplit(text)
+        _ = parts.hostname
+    except ValueError:
+        raise ValueError("is no address like postgresql://user@host/database") from None
+    pairs = _pairs(parts.query)
+    given = dict(pairs)
+    if len(given) != len(pairs) or not given.keys() <= TAKEN:
+        raise ValueError(f"may have each of these once after its `?`, and nothing else: {', '.join(sorted(TAKEN))}")
+    authority = parts.netloc.rpartition("@")[2]
+    hosts = _hosts(given.get("host") or unquote(authority))
+    hosts += [host for host in given.get("hostaddr", "").split(",") if host]
+    # What is set here is not taken from PGHOST and its like. No host at all is the socket of this machine.
+    given.setdefault("hostaddr", "")
+    if not authority:
+        given.setdefault("host", "")
+    if not all(map(_is_here, hosts)):
+        if given.setdefault("sslmode", VERIFIED) != VERIFIED:
+            raise ValueError(
+                f"must have sslmode={VERIFIED}: a ledger on another machine is reached encrypted and checked"
+            )
+        given.setdefault("sslrootcert", "system")
+        given["gssencmode"] = "disable"
+    return f"postgresql://{parts.netloc}{parts.path}?{urlencode(given, quote_via=quote)}"
+
+
+def password_in(text: str) -> str:
+    """The password that an address holds, `""` if it holds none. For redaction: it takes whatever text."""
+    if not is_postgres(text):
+        return ""
+    authority, _, query = text.partition("://")[2].partition("?")
+    user, at, _ = authority.rpartition("@")
+    asked = [value for name, value in _pairs(query) if name == "password"]
+    return asked[0] if asked else unquote(user.partition(":")[2]) if at else ""
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """The names and values of a query. A `+` is one: the driver takes it for no space."""
+    parts = (part.partition("=") for part in query.split("&") if part)
+    return [(unquote(name), unquote(value)) for name, _, value in parts]
+
+
+def _hosts(text: str) -> list[str]:
+    """The hosts of `one:5432,two`; an IPv6 address is in brackets there, and a socket is a folder."""
+    found = (re.sub(r":[0-9]*$", "", host) if "[" in host or host.count(":") == 1 else host for host in text.split(","))
+    return [host.strip("[]") for host in found if host]
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine: a socket's folder (or abstract name), or loopback."""
+    return host.startswith(("/", "@")) or host.lower() in ("localhost", "::1") or bool(_LOOPBACK.fullmatch(host))
 
 
 def ledger_file(text: str) -> Path:
@@ -13,9 +102,6 @@ def ledger_file(text: str) -> Path:
     Raises:
         ValueError: it does not name one, for the person who set it.
     """
-    scheme, separator, _ = text.partition("://")
-    if separator and scheme.lower() in POSTGRES_SCHEMES:
-        raise ValueError("needs the PostgreSQL ledger: install `blikk-mcp[postgres]`, in a version that has it")
     path = _from_home(text) if text.startswith("~") else Path(text)
     if not path.is_absolute():
         raise ValueError("must be an absolute path, or one from `~`: every process has to find the same ledger")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from blikk_payments.ledger.engine import Engine
+from blikk_payments.ledger.pool import POSTGRES_TURNS, SQLITE_TURNS
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.sql.ledger import SqlLedger
+from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.ledger.sqlite.backup import back_up
 from blikk_payments.ledger.sqlite.engine import BUSY_TIMEOUT_SECONDS, SqliteEngine, Timer, run_later
+
+T = TypeVar("T")
 
 
 class SqliteLedger(SqlLedger):
@@ -38,20 +46,64 @@ class SqliteLedger(SqlLedger):
         back_up(self._sqlite, target)
 
 
+class _OnFirstUse(Engine):
+    """Makes an engine when it is first needed: until then nothing of the driver is imported."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: Engine | None = None
+
+    def write(self, work: Callable[[Rows], T]) -> T:
+        """See `Engine.write`."""
+        return self._engine().write(work)
+
+    def read(self, work: Callable[[Rows], T]) -> T:
+        """See `Engine.read`."""
+        return self._engine().read(work)
+
+    def exists(self) -> bool:
+        """See `Engine.exists`."""
+        return self._engine().exists()
+
+    def check(self) -> list[str]:
+        """See `Engine.check`."""
+        return self._engine().check()
+
+    def forget(self) -> None:
+        """See `Engine.forget`."""
+        self._engine().forget()
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        if self._made is not None:
+            self._made.close()
+
+    def _engine(self) -> Engine:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
 def open_ledger(
     location: Path | str, *, blikk: str = "", process: ProcessIdentity | None = None, password: str = ""
 ) -> SqlLedger:
     """The ledger at this place: a file's path, or a `postgresql://` address and its password.
 
-    Nothing is opened before the first use. PostgreSQL's library is an extra and is imported here alone.
-
-    Raises:
-        LedgerUnavailable: the address cannot be read, or asks for an unencrypted way to another machine.
-        ModuleNotFoundError: the extra is not installed.
+    Nothing is opened, and PostgreSQL's driver is not imported, before the first use.
     """
     if isinstance(location, Path):
         return SqliteLedger(location, blikk=blikk, process=process)
-    from blikk_payments.ledger.postgres.engine import PostgresEngine
 
-    engine = PostgresEngine(location, password=password, environment=blikk)
-    return SqlLedger(engine, process)
+    def make() -> Engine:
+        from blikk_payments.ledger.postgres.engine import PostgresEngine
+
+        return PostgresEngine(location, password=password, environment=blikk)
+
+    return SqlLedger(_OnFirstUse(make), process)
+
+
+def turns_at(location: Path | str) -> int:
+    """How many calls the ledger at this place takes at a time."""
+    return SQLITE_TURNS if isinstance(location, Path) else POSTGRES_TURNS

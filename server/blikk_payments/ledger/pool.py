@@ -16,6 +16,9 @@ T = TypeVar("T")
 SQLITE_TURNS = 1
 """One file takes one call at a time."""
 
+POSTGRES_TURNS = 8
+"""As many as the database has connections of ours."""
+
 PATIENCE_SECONDS = 5.0
 """How long a call waits for its turn behind others."""
 

@@ -5,6 +5,7 @@ A write takes the lock on the head of the history first: whoever has it is alone
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -20,12 +21,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from blikk_payments.errors import BUSY, LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
-from blikk_payments.ledger.postgres.schema import migrate
+from blikk_payments.ledger.pool import POSTGRES_TURNS
+from blikk_payments.ledger.postgres.schema import has_tables, migrate
 from blikk_payments.ledger.sql.rows import Rows
 
 T = TypeVar("T")
 
-POOL_SIZE = 8
 POOL_WAIT_SECONDS = 5.0
 CONNECT_SECONDS = 3
 LOCK_MILLISECONDS = 4_000
@@ -43,6 +44,10 @@ UNSAFE = "The ledger's database has fsync=off: it could forget what was paid. Tu
 SKEWED = "The clocks of this machine and of the ledger's database differ by more than 5 s. Set them right."
 UNUSABLE = "The ledger's database cannot be used: it refuses what a ledger needs. Run blikk-mcp doctor."
 UNFIT_TEXT = "The ledger cannot hold this text or number."
+
+
+# The pool's warnings name the server and the user. Without a handler Python itself prints them.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 class Adapted:
@@ -67,9 +72,11 @@ class PostgresEngine(Engine):
         password: str = "",
         environment: str = "",
         requires_fsync: bool = True,
-        pool_size: int = POOL_SIZE,
+        pool_size: int = POSTGRES_TURNS,
         wall_clock: Callable[[], float] = time.time,
+        watchdog_seconds: float = WATCHDOG_SECONDS,
     ) -> None:
+        self._watchdog_seconds = watchdog_seconds
         self._environment = environment
         self._requires_fsync = requires_fsync
         self._wall_clock = wall_clock
@@ -128,6 +135,10 @@ class PostgresEngine(Engine):
 
         return self._run(run)
 
+    def exists(self) -> bool:
+        """See `Engine.exists`."""
+        return self._run(has_tables, make=False)
+
     def check(self) -> list[str]:
         """See `Engine.check`. PostgreSQL offers no check of every page to its users; its operator has `pg_amcheck`."""
         self._run(lambda connection: connection.execute("SELECT 1"))
@@ -143,14 +154,13 @@ class PostgresEngine(Engine):
             if not pool.closed:
                 pool.close(timeout=0)
 
-    def _run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+    def _run(self, work: Callable[[psycopg.Connection[Any]], T], *, make: bool = True) -> T:
         """Run `work` on a connection, once more on a new one if that one was lost; every error is told in words."""
         for tries_left in reversed(range(TRIES)):
             try:
-                with self._open().connection() as connection:
-                    self._require_sound(connection)
-                    with _watched(connection):
-                        return work(connection)
+                with self._open().connection() as connection, _watched(connection, self._watchdog_seconds):
+                    self._require_sound(connection, make=make)
+                    return work(connection)
             except PoolTimeout as error:
                 raise LedgerUnavailable(BUSY if self._checked else UNREACHABLE) from error
             except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
@@ -182,7 +192,7 @@ class PostgresEngine(Engine):
                 )
             return self._pool
 
-    def _require_sound(self, connection: psycopg.Connection[Any]) -> None:
+    def _require_sound(self, connection: psycopg.Connection[Any], *, make: bool) -> None:
         """Look at the database once, before anything is trusted to it."""
         if self._checked:
             return
@@ -191,14 +201,15 @@ class PostgresEngine(Engine):
             raise LedgerUnavailable(UNSAFE)
         if abs(float(row[1]) - self._wall_clock()) > SKEW_SECONDS:
             raise LedgerUnavailable(SKEWED)
-        migrate(connection)
-        self._checked = True
+        if make:
+            migrate(connection)
+            self._checked = True
 
 
 @contextmanager
-def _watched(connection: psycopg.Connection[Any]) -> Generator[None]:
+def _watched(connection: psycopg.Connection[Any], seconds: float) -> Generator[None]:
     """Shut the connection's socket if the block takes too long: a silent peer would hold it for ever."""
-    timer = threading.Timer(WATCHDOG_SECONDS, _shut, (connection,))
+    timer = threading.Timer(seconds, _shut, (connection,))
     timer.daemon = True
     timer.start()
     try:

@@ -90,6 +90,16 @@ _VERSION_1 = (
 TABLES = ("meta", "payments", "days", "payees", "history")
 
 
+def has_tables(connection: Any) -> bool:
+    """Whether there is a ledger, or something that has the name of one of its tables."""
+    return bool(_tables(connection) & set(TABLES))
+
+
+def _tables(connection: Any) -> set[str]:
+    query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    return {str(name) for (name,) in connection.execute(query)}
+
+
 def migrate(connection: Any) -> None:
     """Make the tables, or bring them to the newest version; two servers may do so at once.
 
@@ -99,12 +109,7 @@ def migrate(connection: Any) -> None:
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
-        found = {
-            str(name)
-            for (name,) in connection.execute(
-                "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
-            )
-        }
+        found = _tables(connection)
         if "meta" in found and set(TABLES) <= found:
             row = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
             if row is None:

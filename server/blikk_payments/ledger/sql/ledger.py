@@ -227,6 +227,10 @@ class SqlLedger(Ledger):
                 self._engine.forget()
                 return count
 
+    def exists(self) -> bool:
+        """Whether there is a ledger; its first write makes it."""
+        return self._engine.exists()
+
     def check_writable(self) -> None:
         """Take the write lock and let it go: raises `LedgerUnavailable` if nothing could be written now."""
         self._write(lambda rows: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Generator
@@ -84,6 +85,10 @@ class SqliteEngine(Engine):
                 with closing(connect_to_look(self._path)) as looking:
                     return self._transaction(looking, "BEGIN", lambda: work(Rows(looking, self._environment)))
             return self._transaction(connection, "BEGIN", lambda: work(Rows(connection, self._environment)))
+
+    def exists(self) -> bool:
+        """See `Engine.exists`."""
+        return os.path.lexists(self._path)
 
     def check(self) -> list[str]:
         """See `Engine.check`: SQLite's own look at every page and index."""
