@@ -18,6 +18,7 @@ from tests.payments.crash.harness import Plan, Report
 from tests.payments.crash.running import FULL, carry_out
 
 PROCESSES = 2
+SAMPLE_OF_LINES = 40
 PLAIN = World("plain")
 IN_THREADS = World("in threads", threads=True)
 
@@ -51,6 +52,16 @@ def broken(report: Report) -> list[str]:
     return [f"{point.first}/{point.next}: {problem}" for point in report.points for problem in point.problems]
 
 
+def test_a_process_that_dies_at_one_of_some_lines_of_a_create_has_not_paid_twice() -> None:
+    """A sample of the next test for every day."""
+    report = carry_out(Plan(PLAIN, every=SAMPLE_OF_LINES), PROCESSES)
+
+    assert broken(report) == []
+    assert len(report.points) >= report.lines // SAMPLE_OF_LINES
+    assert {point.ended for point in report.points} == {"created", "unknown"}
+
+
+@pytest.mark.slow
 def test_a_process_that_dies_at_any_line_of_a_create_has_not_paid_twice(
     plain: Report, tell: list[tuple[str, Report]]
 ) -> None:
@@ -62,6 +73,7 @@ def test_a_process_that_dies_at_any_line_of_a_create_has_not_paid_twice(
     assert {point.ended for point in plain.points} == {"created", "unknown"}
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
     plain: Report, tell: list[tuple[str, Report]]
 ) -> None:
@@ -78,6 +90,7 @@ def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
     assert len(report.points) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("world", "known"),
     [
@@ -99,6 +112,7 @@ def test_a_crash_in_any_other_story_ends_no_worse(world: World, known: World, te
     assert len(report.points) >= report.lines // 20
 
 
+@pytest.mark.slow
 def test_a_crash_in_mid_http_has_not_paid_twice(tell: list[tuple[str, Report]]) -> None:
     """Issue: the lines of the channel too, over real HTTP, at a sandbox that is slow to show its payments."""
     with run_sandbox_in_thread(life="slow_to_show") as sandbox:

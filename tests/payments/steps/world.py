@@ -44,7 +44,7 @@ class World(RuleBasedStateMachine):
         self.calls: list[tuple[PaymentIntent, Process, asyncio.Task[Result]]] = []
         self.ends: dict[str, tuple[str, Status]] = {}
         self.bank = Bank(self.now)
-        self.patch = mock.patch("blikk_payments.ledger.sql.ledger.is_gone", self.gone.__contains__)
+        self.patch = mock.patch("blikk_payments.ledger.sql.staleness.is_gone", self.gone.__contains__)
         self.patch.start()
         self.operator = SqliteLedger(
             self.path, process=ProcessIdentity(host="here", boot="b", namespace="n", pid=9_999, started="1")
