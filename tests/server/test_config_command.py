@@ -314,3 +314,13 @@ def test_a_link_to_the_file_stays_a_link(home: Path, capsys: pytest.CaptureFixtu
     config(capsys, "cursor", "--write")
     assert path.is_symlink()
     assert "blikk" in (home / "dotfiles" / "mcp.json").read_text()
+
+
+def test_the_readme_names_every_client_and_its_file() -> None:
+    """A client that is known and not named is found by nobody."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = {line.split("`")[1]: line for line in readme.splitlines() if line.startswith("| `")}
+    for name, client in CLIENTS.items():
+        assert name in rows
+        for file in client.files.get("", ())[:1]:
+            assert Path(file).name in rows[name]

@@ -300,5 +300,5 @@ class SqlLedger(Ledger):
     def _unknown_only(self, rows: Rows, key: str, target: ClaimState, now: datetime) -> StoredPayment:
         stored = self._staleness.mark(rows, rows.require(key), now)
         if stored.record.state is not ClaimState.UNKNOWN:
-            raise IllegalTransition(f"Only an unknown outcome can be resolved to {target}.", stored.record)
+            raise IllegalTransition("Only payments with an unknown outcome can be resolved.", stored.record)
         return stored

@@ -1,0 +1,51 @@
+"""The README quotes the program: what it says a reader sees is what the code says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = (
+    "README.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "AGENTS.md",
+    "server/README.md",
+    "docs/comparison.md",
+    "docs/measurements.md",
+)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TROUBLES = README.partition("## When something does not work")[2].partition("\n## ")[0]
+FIRST_CELLS = re.findall(r"^\| (.*?) \|", TROUBLES, re.MULTILINE)
+
+
+def _texts_of_the_code() -> str:
+    """Every string in the source, as it is when the program runs: parts on several lines are one text."""
+    texts: list[str] = []
+    for path in [*(ROOT / "server").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts += [
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+    return "\n".join(texts)
+
+
+def test_every_message_that_the_readme_explains_is_one_of_the_codes() -> None:
+    """A text that the program no longer says is found by nobody who searches for it."""
+    quoted = {text for cell in FIRST_CELLS for text in re.findall(r'"([^"]+)"', cell)}
+    codes = {text for cell in FIRST_CELLS for text in re.findall(r"`([a-z]+_[a-z_]+)`", cell)}
+    assert len(quoted) >= 15
+    texts = _texts_of_the_code()
+    assert {text for text in quoted | codes if text not in texts} == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_between_the_pages_leads_somewhere(page: str) -> None:
+    """A file that was moved takes its links with it."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", text)
+    assert {target for target in targets if not ((ROOT / page).parent / target).exists()} == set()
