@@ -72,7 +72,7 @@ class Policy:
             return
         if QuestionKind.ABOVE_THRESHOLD in kinds:
             raise PolicyDenied(
-                f"payments above {self.ask_above_isk} ISK need a person's yes, and this client cannot ask one",
+                f"payments above {self.ask_above_isk} ISK need a person's confirmation, and this client cannot ask for it",
                 code=ErrorCode.CONFIRMATION_REQUIRED,
             )
         if earlier is not None and intent.confirmed_duplicate_of != earlier.name:
@@ -111,7 +111,8 @@ def _unconfirmable(state: ClaimState) -> str:
     if state is ClaimState.UNKNOWN:
         return (
             "an equal payment (same account, same amount) was sent under another key and it is not known whether it was "
-            "paid: a person has to look in Blikk's portal and the operator to resolve it; nobody can confirm it away"
+            "paid: someone has to look in Blikk's merchant portal, and the operator to resolve it; no confirmation can "
+            "override this"
         )
     return "an equal payment (same account, same amount) is being sent under another key right now"
 

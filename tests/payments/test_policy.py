@@ -384,7 +384,7 @@ def test_an_equal_payment_that_is_being_sent_holds_up_and_has_no_id_to_confirm(c
             Policy(ask_above_isk=500),
             Facts(),
             False,
-            "payments above 500 ISK need a person's yes, and this client cannot ask one",
+            "payments above 500 ISK need a person's confirmation, and this client cannot ask for it",
         ),
         (Policy(ask_above_isk=500), Facts(), True, "a person has to confirm this payment first"),
         (

@@ -213,7 +213,7 @@ def _backup(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace
             "PostgreSQL makes its own backups, pg_dump for one: see docs/operate.md. Nothing was copied."
         )
     ledger.back_up(Path(arguments.file).absolute())
-    out.terminal.line("The copy is made, and adds up.")
+    out.terminal.line("The copy is made and verified.")
     return 0
 
 
