@@ -125,7 +125,7 @@ DUPLICATE_WINDOW_MINUTES = Setting(
     "BLIKK_DUPLICATE_WINDOW_MINUTES",
     parse_whole,
     _RULES.duplicate_window_minutes,
-    "how long an equal payment (same account, same amount) under another key is held for a person to confirm; 0 turns it off",
+    "how long an equal payment (same account, same amount) under another key is held for confirmation; 0 turns it off",
 )
 READ_ONLY = Setting("BLIKK_READ_ONLY", parse_boolean, False, "`true`: `create_payment` is not offered")
 SCA_HOSTS: Setting[tuple[str, ...]] = Setting(
