@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from blikk_mcp.redaction.core_dumps import forbid_core_dumps
 from blikk_mcp.settings.door import door_settings
 from blikk_mcp.stderr import queue_stderr
 from blikk_mcp.transports.front_door import FrontDoor, Handover, read_answers
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def serve(*, sandbox: bool = False, sandbox_at: str | None = None) -> int:
     """Serve until the client hangs up: at the door first, and by the SDK's server once there is something for it."""
+    forbid_core_dumps()
     exit_on_signals()
     stderr = queue_stderr()
     wire = claim_standard_streams()

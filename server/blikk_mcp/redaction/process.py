@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import Any, cast
 
+from blikk_mcp.redaction.core_dumps import forbid_core_dumps
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.redaction.streams import RedactedTextIO
 from blikk_mcp.settings.key_rules import MIN_KEY_LENGTH
@@ -45,8 +46,4 @@ def guard_process(redactor: Redactor) -> None:
     sys.excepthook = report
     threading.excepthook = lambda args: report(args.exc_type, args.exc_value, args.exc_traceback)
     sys.unraisablehook = lambda args: report(args.exc_type, args.exc_value, args.exc_traceback)
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forbid_core_dumps()

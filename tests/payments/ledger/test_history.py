@@ -29,9 +29,9 @@ def path(tmp_path: Path) -> Path:
         ledger.refused(OTHER_KEY, 1, code="unauthorized", bank_text="", now=at(4))
         ledger.claim(intent(OTHER_KEY, 600), allow, window_minutes=0, now=at(5))
         ledger.unknown(OTHER_KEY, 2, reason="no answer", now=at(6))
-        ledger.resolve_not_created(OTHER_KEY, note="not in portal", now=at(7))
-        ledger.prune(before=at(100), now=at(101))
-        ledger.claim(intent("order-0003", 700), allow, window_minutes=0, now=at(102))
+        ledger.resolve_not_created(OTHER_KEY, note="not in portal", now=at(607))
+        ledger.prune(before=at(700), now=at(701))
+        ledger.claim(intent("order-0003", 700), allow, window_minutes=0, now=at(702))
     return path
 
 
@@ -164,8 +164,8 @@ def test_history_tells_each_step_with_its_time(path: Path) -> None:
         ("claimed", at(5), "2"),
         ("sending", at(5), "2"),
         ("unknown", at(6), "2"),
-        ("resolved_not_created", at(7), "2"),
-        ("pruned", at(101), "2"),
+        ("resolved_not_created", at(607), "2"),
+        ("pruned", at(701), "2"),
     ]
 
 
