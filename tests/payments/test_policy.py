@@ -398,8 +398,8 @@ def test_an_equal_payment_that_is_being_sent_holds_up_and_has_no_id_to_confirm(c
             equals(UNKNOWN),
             False,
             "an equal payment (same account, same amount) was sent under another key and it is not known whether it"
-            " was paid: a person has to look in Blikk's portal and the operator to resolve it; nobody can confirm it"
-            " away",
+            " was paid: someone has to look in Blikk's merchant portal, and the operator to resolve it; no confirmation"
+            " can override this",
         ),
         (
             Policy(),

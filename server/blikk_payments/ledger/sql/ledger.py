@@ -147,7 +147,7 @@ class SqlLedger(Ledger):
         """See `Ledger.resolve_created`."""
 
         def work(rows: Rows) -> PaymentRecord:
-            before = self._unknown_only(rows, idempotency_key, ClaimState.CREATED, now)
+            before = self._staleness.require_unknown(rows, idempotency_key, now)
             if rows.by_payment_id(answer.payment_id) is not None:
                 raise IllegalTransition("That id belongs to another payment in the ledger.", before.record)
             return write_answer(rows, before, answer, Event.RESOLVED_CREATED, now, note)
@@ -158,7 +158,7 @@ class SqlLedger(Ledger):
         """See `Ledger.resolve_not_created`."""
 
         def work(rows: Rows) -> PaymentRecord:
-            before = self._unknown_only(rows, idempotency_key, ClaimState.REFUSED, now)
+            before = self._staleness.require_unknown(rows, idempotency_key, now)
             if reason := too_early(before, now, lives):
                 raise IllegalTransition(reason, before.record)
             after = before.becomes(now_refused(before.record, RESOLVED_NOT_CREATED, "", now))
@@ -296,9 +296,3 @@ class SqlLedger(Ledger):
         under_way = self._engine.read(lambda rows: rows.sending())
         for stored in under_way:
             self._as_now(stored, now)
-
-    def _unknown_only(self, rows: Rows, key: str, target: ClaimState, now: datetime) -> StoredPayment:
-        stored = self._staleness.mark(rows, rows.require(key), now)
-        if stored.record.state is not ClaimState.UNKNOWN:
-            raise IllegalTransition("Only payments with an unknown outcome can be resolved.", stored.record)
-        return stored

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from blikk_payments.ledger.history import Event
 from blikk_payments.ledger.processes import is_gone
-from blikk_payments.ledger.protocol import SENDING_LIMIT_SECONDS
+from blikk_payments.ledger.protocol import SENDING_LIMIT_SECONDS, IllegalTransition
 from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.ledger.stored import StoredPayment, now_unknown
 from blikk_payments.models import ClaimState, PaymentRecord
@@ -51,6 +51,17 @@ class Staleness:
             return stored
         after = stored.becomes(now_unknown(stored.record, now))
         return rows.save(stored, after, Event.UNKNOWN, {"reason": reason}, now)
+
+    def require_unknown(self, rows: Rows, key: str, now: datetime) -> StoredPayment:
+        """The payment of this key, whose outcome an operator may tell.
+
+        Raises:
+            IllegalTransition: its outcome is known, or may still come.
+        """
+        stored = self.mark(rows, rows.require(key), now)
+        if stored.record.state is not ClaimState.UNKNOWN:
+            raise IllegalTransition("Only payments with an unknown outcome can be resolved.", stored.record)
+        return stored
 
     def _first_look(self, record: PaymentRecord, now: datetime) -> datetime:
         claim = (record.idempotency_key, record.attempt)
