@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 
 from blikk_mcp.commands.checks import stray_message
+from blikk_mcp.commands.ledger_copy import run as run_copy
 from blikk_mcp.commands.ledger_view import (
     as_json,
     csv_lines,
@@ -72,6 +73,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     command("verify", "check the chain of hashes over the history", _verify)
     saved = command("backup", "copy the ledger, in use or not, into a new file, and verify the copy", _backup)
     saved.add_argument("file", metavar="FILE", help="where the copy goes; nothing is overwritten")
+    copied = command("copy", "copy a SQLite ledger into an empty PostgreSQL database, and verify the copy", _list)
+    copied.add_argument("sqlite", metavar="SQLITE", help="the file; let no server use it meanwhile, or afterwards")
+    copied.add_argument(
+        "postgres", metavar="POSTGRES", help="postgresql://user@host/database; password as for BLIKK_LEDGER"
+    )
+    copied.set_defaults(run=run_copy)
     pruned = command("prune", "forget names, purposes, links and bank texts of payments that ended long ago", _prune)
     pruned.add_argument("--older-than-days", type=whole(0, MAX_DAYS), required=True, metavar="DAYS")
     pruned.add_argument("--yes", action="store_true", help="do not ask first, for scripts")

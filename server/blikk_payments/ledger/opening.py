@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.pool import POSTGRES_TURNS, SQLITE_TURNS
 from blikk_payments.ledger.processes import ProcessIdentity
+from blikk_payments.ledger.sql.copying import copy_ledger
 from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.ledger.sqlite.backup import back_up
@@ -107,3 +109,21 @@ def open_ledger(
 def turns_at(location: Path | str) -> int:
     """How many calls the ledger at this place takes at a time."""
     return SQLITE_TURNS if isinstance(location, Path) else POSTGRES_TURNS
+
+
+def copy_to_postgres(source: Path, address: str, *, password: str = "") -> int:
+    """Copy a SQLite ledger into an empty PostgreSQL database, verified; the number of payments.
+
+    Raises:
+        LedgerUnavailable: nothing was copied.
+    """
+    from blikk_payments.ledger.postgres.engine import PostgresEngine
+
+    original, target = SqliteEngine(source), PostgresEngine(address, password=password)
+    try:
+        if not original.exists():
+            raise LedgerUnavailable("There is no SQLite ledger to copy there. Nothing was copied.")
+        return copy_ledger(original, target)
+    finally:
+        original.close()
+        target.close()

@@ -6,12 +6,9 @@ A write takes the lock on the head of the history first: whoever has it is alone
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -23,6 +20,7 @@ from blikk_payments.errors import BUSY, LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.pool import POSTGRES_TURNS
 from blikk_payments.ledger.postgres.schema import has_tables, migrate
+from blikk_payments.ledger.postgres.watchdog import Watchdog
 from blikk_payments.ledger.sql.rows import Rows
 
 T = TypeVar("T")
@@ -33,7 +31,7 @@ LOCK_MILLISECONDS = 4_000
 STATEMENT_MILLISECONDS = 5_000
 IDLE_MILLISECONDS = 10_000
 WATCHDOG_SECONDS = 6.0
-"""How long a transaction may take before its socket is shut: a peer that fell silent is waited for by nothing else."""
+"""How long one answer may take before the socket is shut."""
 SKEW_SECONDS = 5.0
 """How far the database's clock may be from ours."""
 TRIES = 2
@@ -53,13 +51,17 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 class Adapted:
     """A connection of psycopg's that takes the ledger's SQL, with `?` for values."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], watchdog: Watchdog) -> None:
         self._connection = connection
+        self._watchdog = watchdog
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         """Run one statement."""
         adapted = statement.replace("%", "%%").replace("?", "%s")
-        return self._connection.execute(adapted.encode(), values)
+        self._watchdog.waiting()
+        found = self._connection.execute(adapted.encode(), values)
+        self._watchdog.answered()
+        return found
 
 
 class PostgresEngine(Engine):
@@ -114,34 +116,42 @@ class PostgresEngine(Engine):
     def write(self, work: Callable[[Rows], T]) -> T:
         """See `Engine.write`: alone by the lock on the head of the history, durable by a synchronous commit."""
 
-        def run(connection: psycopg.Connection[Any]) -> T:
+        def run(connection: psycopg.Connection[Any], watchdog: Watchdog) -> T:
             connection.isolation_level = IsolationLevel.READ_COMMITTED
             connection.read_only = False
             with connection.transaction():
                 connection.execute("SET LOCAL synchronous_commit = on")
                 connection.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")
-                return work(Rows(Adapted(connection), self._environment))
+                try:
+                    return work(Rows(Adapted(connection, watchdog), self._environment))
+                finally:
+                    # For the end of the transaction.
+                    watchdog.waiting()
 
         return self._run(run)
 
     def read(self, work: Callable[[Rows], T]) -> T:
         """See `Engine.read`."""
 
-        def run(connection: psycopg.Connection[Any]) -> T:
+        def run(connection: psycopg.Connection[Any], watchdog: Watchdog) -> T:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             with connection.transaction():
-                return work(Rows(Adapted(connection), self._environment))
+                try:
+                    return work(Rows(Adapted(connection, watchdog), self._environment))
+                finally:
+                    # For the end of the transaction.
+                    watchdog.waiting()
 
         return self._run(run)
 
     def exists(self) -> bool:
         """See `Engine.exists`."""
-        return self._run(has_tables, make=False)
+        return self._run(lambda connection, _: has_tables(connection), make=False)
 
     def check(self) -> list[str]:
         """See `Engine.check`. PostgreSQL offers no check of every page to its users; its operator has `pg_amcheck`."""
-        self._run(lambda connection: connection.execute("SELECT 1"))
+        self._run(lambda connection, _: connection.execute("SELECT 1"))
         return []
 
     def forget(self) -> None:
@@ -154,15 +164,18 @@ class PostgresEngine(Engine):
             if not pool.closed:
                 pool.close(timeout=0)
 
-    def _run(self, work: Callable[[psycopg.Connection[Any]], T], *, make: bool = True) -> T:
+    def _run(self, work: Callable[[psycopg.Connection[Any], Watchdog], T], *, make: bool = True) -> T:
         """Run `work` on a connection, once more on a new one if that one was lost; every error is told in words."""
         for tries_left in reversed(range(TRIES)):
             try:
-                with self._open().connection() as connection, _watched(connection, self._watchdog_seconds):
+                with (
+                    self._open().connection() as connection,
+                    Watchdog(connection, self._watchdog_seconds) as watchdog,
+                ):
                     self._require_sound(connection, make=make)
-                    return work(connection)
+                    return work(connection, watchdog)
             except PoolTimeout as error:
-                raise LedgerUnavailable(BUSY if self._checked else UNREACHABLE) from error
+                raise LedgerUnavailable(UNREACHABLE) from error
             except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
                 raise LedgerUnavailable(BUSY) from error
             except psycopg.OperationalError as error:
@@ -204,24 +217,3 @@ class PostgresEngine(Engine):
         if make:
             migrate(connection)
             self._checked = True
-
-
-@contextmanager
-def _watched(connection: psycopg.Connection[Any], seconds: float) -> Generator[None]:
-    """Shut the connection's socket if the block takes too long: a silent peer would hold it for ever."""
-    timer = threading.Timer(seconds, _shut, (connection,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _shut(connection: psycopg.Connection[Any]) -> None:
-    with suppress(OSError, psycopg.Error):
-        own = socket.socket(fileno=os.dup(connection.fileno()))
-        try:
-            own.shutdown(socket.SHUT_RDWR)
-        finally:
-            own.close()

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Self, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment
@@ -182,7 +183,7 @@ class SqlLedger(Ledger):
         self._mark_all_stale(now)
         after: Place | None = None
         while True:
-            page, after = self._engine.read(self._page(only, newest_first, after))
+            page, after = self._engine.read(partial(Rows.page, only=only, newest_first=newest_first, after=after))
             yield from (self._staleness.seen_as(stored, now) for stored in page)
             if after is None:
                 return
@@ -249,11 +250,6 @@ class SqlLedger(Ledger):
 
         result, self._newest_sequence = self._engine.write(guarded)
         return result
-
-    def _page(
-        self, only: Only, newest_first: bool, after: Place | None
-    ) -> Callable[[Rows], tuple[list[StoredPayment], Place | None]]:
-        return lambda rows: rows.page(only, newest_first=newest_first, after=after)
 
     def _outcome(
         self,
