@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("key", metavar="KEY", help="its idempotency key or its payment id")
     shown.add_argument("--json", action="store_true", help="one JSON object")
     resolved = command("resolve", "say what became of a payment whose outcome is unknown", _resolve)
-    resolved.add_argument("key", metavar="IDEMPOTENCY_KEY")
+    resolved.add_argument("key", metavar="IDEMPOTENCY_KEY", help="the payment's, as `ledger list` shows it")
     truth = resolved.add_mutually_exclusive_group(required=True)
     truth.add_argument("--created", metavar="PAYMENT_ID", help="it is this one of Blikk's; checked with Blikk")
     truth.add_argument("--not-created", action="store_true", help="Blikk's portal shows no such payment")
@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--note", required=True, help=f"who looked, and where; kept in the history ({MAX_NOTE} characters)"
     )
     exported = command("export", "every payment, for other programs", _export)
-    exported.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+    exported.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="JSON Lines (default) or CSV")
     command("verify", "check the chain of hashes over the history", _verify)
     saved = command("backup", "copy the ledger, in use or not, into a new file, and verify the copy", _backup)
     saved.add_argument("file", metavar="FILE", help="where the copy goes; nothing is overwritten")
@@ -80,7 +80,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     copied.set_defaults(run=run_copy)
     pruned = command("prune", "forget names, purposes, links and bank texts of payments that ended long ago", _prune)
-    pruned.add_argument("--older-than-days", type=whole(0, MAX_DAYS), required=True, metavar="DAYS")
+    pruned.add_argument(
+        "--older-than-days",
+        type=whole(0, MAX_DAYS),
+        required=True,
+        metavar="DAYS",
+        help="since the payment last changed",
+    )
     pruned.add_argument("--yes", action="store_true", help="do not ask first, for scripts")
 
 
