@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.errors import PaymentsError, PolicyDenied
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.protocol import Claim, Ledger
 from blikk_payments.models import Facts, PaymentIntent
@@ -147,7 +147,7 @@ def in_child(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return pool.submit(function, *args, **kwargs).result()
 
 
-def race(path: Path, threads: int, barrier: Barrier, keys: list[str], limit_isk: int) -> list[bool | str]:
+def race(place: Path | str, threads: int, barrier: Barrier, keys: list[str], limit_isk: int) -> list[bool | str]:
     """Claim each key once, all at the same time, over one ledger object; whether it was fresh, or the error's code."""
     results: list[bool | str] = []
 
@@ -162,7 +162,8 @@ def race(path: Path, threads: int, barrier: Barrier, keys: list[str], limit_isk:
         except PaymentsError as error:
             results.append(error.code)
 
-    with SqliteLedger(path, busy_timeout_seconds=30) as ledger:
+    opened = SqliteLedger(place, busy_timeout_seconds=30) if isinstance(place, Path) else open_ledger(place)
+    with opened as ledger:
         running = [threading.Thread(target=claim, args=(key,)) for key in keys]
         assert len(running) == threads
         for thread in running:
