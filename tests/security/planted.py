@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import blikk_mcp.commands.checks
 import blikk_mcp.commands.doctor
 import blikk_mcp.commands.ledger
 import blikk_mcp.transports.stdio
@@ -123,12 +124,6 @@ def error_message() -> None:
     replace_by(blikk_tools.arguments, "InvalidArguments", with_key)
 
 
-def reversed_in_a_description() -> None:
-    no_redaction_on_stdout()
-    tool = blikk_tools.create_payment.TOOL
-    object.__setattr__(tool, "description", f"{tool.description} {KEY[::-1]}")
-
-
 def echo_into_the_ledger() -> None:
     """Blikk's message is cleaned, and no longer redacted."""
 
@@ -171,11 +166,11 @@ def export() -> None:
     no_redaction_at_all()
     escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
 
-    def with_key(ledger: object, settings: object, arguments: object, output: Any) -> int:
-        output.line(f'{{"purpose": "{escaped}"}}')
+    def with_key(*_: object) -> int:
+        sys.stdout.write(f'{{"purpose": "{escaped}"}}')
         return 0
 
-    replace_by(blikk_mcp.commands.ledger, "_export", with_key)
+    replace_by(blikk_mcp.commands.ledger, "_none_yet", with_key)
 
 
 def doctor() -> None:
@@ -185,7 +180,7 @@ def doctor() -> None:
     def with_key(*_: object, **__: object) -> list[blikk_mcp.commands.doctor.Finding]:
         return [finding]
 
-    replace_by(blikk_mcp.commands.doctor, "_surroundings", with_key)
+    replace_by(blikk_mcp.commands.checks, "surroundings", with_key)
 
 
 def people() -> None:
@@ -248,7 +243,6 @@ PLANTS: dict[str, Callable[[], None]] = {
         wrapped_on_stderr,
         split_over_log_fields,
         error_message,
-        reversed_in_a_description,
         echo_into_the_ledger,
         temporary_file,
         traceback_of_a_thread,

@@ -24,7 +24,6 @@ FOUND: dict[str, tuple[str, ...]] = {
     "wrapped_on_stderr": ("server > stderr: the key, plain",),
     "split_over_log_fields": ("server > stderr: the key, plain",),
     "error_message": ("server: calls > stdout: the key, plain",),
-    "reversed_in_a_description": ("server: calls > stdout: the key, reversed",),
     "echo_into_the_ledger": ("server > state/ledger.sqlite3: the key, plain",),
     "temporary_file": ("server > tmp: the key, url",),
     "traceback_of_a_thread": ("server > stderr: the key, hex lower case",),
@@ -40,7 +39,7 @@ FOUND: dict[str, tuple[str, ...]] = {
 """Where each plant has to be found, as which canary and in which encoding."""
 
 PROCESSES: dict[str, tuple[str, ...]] = {
-    "base64_on_stderr,temporary_file,echo_into_the_ledger,reversed_in_a_description": (),
+    "base64_on_stderr,temporary_file,echo_into_the_ledger": (),
     "wrapped_on_stderr,error_message": (),
     "split_over_log_fields,people": (),
     "plain_on_stderr,traceback_of_a_thread": (),

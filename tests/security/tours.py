@@ -30,6 +30,7 @@ from tests.security.canaries import (
     OTHER_BBAN,
     PURPOSE,
     Haul,
+    iban,
 )
 from tests.security.echoing import CREATED, LOST, REFUSALS, EchoingBlikk, in_field
 from tests.server import canary
@@ -45,6 +46,8 @@ ABOUT_PEOPLE = (
     f"{OTHER_BBAN[6:]}, {' '.join(re.findall('.{1,4}', CREDITOR_IBAN))} or {CREDITOR_IBAN} of {CREDITOR_NAME}"
 )
 
+ABOUT_SOMEBODY = ("BLIKK_SCA_USER_SSN", "BLIKK_DEBTOR_BBAN", "BLIKK_ALLOWED_CREDITORS")
+
 MODERN_META: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
@@ -53,8 +56,13 @@ MODERN_META: dict[str, Any] = {
 
 
 def payment(number: int, **more: Any) -> dict[str, Any]:
-    """A payment to the canary creditor; no two numbers make equal payments."""
-    account = {"creditor_bban": OTHER_BBAN} if number % 3 == 0 else {"creditor_iban": CREDITOR_IBAN}
+    """A payment to the canary creditor; no two numbers make equal payments.
+
+    After the first few each goes to an account of its own: one whose outcome is unknown holds up all to its account.
+    """
+    account = {"creditor_iban": CREDITOR_IBAN} if number < 3 else {"creditor_iban": own_iban(number)}
+    if number == 3:
+        account = {"creditor_bban": OTHER_BBAN}
     return {
         "amount": 1000 + number,
         "currency": "ISK",
@@ -65,6 +73,11 @@ def payment(number: int, **more: Any) -> dict[str, Any]:
         **account,
         **more,
     }
+
+
+def own_iban(number: int) -> str:
+    """Another account of the canary creditor's."""
+    return iban("IS", f"015926{number:06}{CREDITOR_SSN}")
 
 
 def settings(base_url: str, **more: str) -> dict[str, str]:
@@ -507,8 +520,14 @@ async def bystanders(root: Path, haul: Haul) -> None:
     environ = place.environment(**settings("https://api.blikk.tech/paymentchannel"))
     words = [("--version",), ("--help",), ("serve", "--help"), ("doctor", "--help"), ("ledger", "--help")]
     words += [("ledger",), ("ledger", "resolve", "x"), ("config",), ("config", "nobody"), ("nonsense",)]
-    for arguments in [*words, *(("config", client) for client in CLIENTS), ("sandbox", "--host", "0.0.0.0")]:
+    for arguments in [*words, ("sandbox", "--host", "0.0.0.0")]:
         await _command(haul, place, environ, arguments)
+    # A snippet holds the settings that are set, people's numbers among them: that is what it is for.
+    nobodys = {name: value for name, value in environ.items() if name not in ABOUT_SOMEBODY}
+    for client in CLIENTS:
+        await _command(haul, place, nobodys, ("config", client))
+    done = await ended(place, environ, "config", "cursor")
+    haul.add("config cursor, with people", "stderr", done.stderr)
     async with started(place, environ, "sandbox") as caller:
         line = await caller.hear_raw()
         caller.process.send_signal(signal.SIGTERM)

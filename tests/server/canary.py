@@ -116,7 +116,6 @@ _EACH: dict[str, Callable[[str], str]] = {
     "plain": str,
     "upper case": str.upper,
     "lower case": str.lower,
-    "reversed": lambda secret: "".join(reversed(secret)),
     "url": lambda secret: quote(secret, safe=""),
     "url, slashes kept": quote,
     "url, lower case": _lower_quote,

@@ -251,7 +251,7 @@ def test_write_keeps_what_the_file_holds(client: str, mode: int, capsys: pytest.
     before = EXISTING[kind.format].replace("PLACE", kind.place[0] if kind.place else "")
     path.write_text(before)
     path.chmod(mode)
-    _, told = config(capsys, client, "--write")
+    shown, _ = config(capsys, client, "--write")
     after = path.read_text()
     (place,) = kind.place
     old, new = read_loosely(client, before), read_loosely(client, after)
@@ -260,7 +260,7 @@ def test_write_keeps_what_the_file_holds(client: str, mode: int, capsys: pytest.
     old[place].pop("blikk", None)
     assert new == old
     assert "mine" in after
-    assert "+" in told
+    assert "+" in shown
     assert stat.S_IMODE(path.stat().st_mode) == mode
     assert path.with_name(path.name + ".before-blikk").read_text() == before
 
@@ -324,3 +324,13 @@ def test_the_readme_names_every_client_and_its_file() -> None:
         assert name in rows
         for file in client.files.get("", ())[:1]:
             assert Path(file).name in rows[name]
+
+
+def test_numbers_of_people_are_shown_on_stdout_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snippet holds them, and so does the change that `--write` shows: stderr is what goes into logs."""
+    monkeypatch.setenv("BLIKK_SCA_USER_SSN", "0101302989")
+    shown, told = config(capsys, "cursor", "--write")
+    assert "0101302989" in shown
+    assert "0101302989" not in told

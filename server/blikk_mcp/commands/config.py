@@ -122,11 +122,9 @@ def _write(client: Client, server: Server, paths: list[Path]) -> int:
         if after == before:
             _tell(f"{path} has it already: nothing to change.")
             return 0
-        _tell(
-            "\n".join(
-                difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), str(path), "", "", 0, "")
-            )
-        )
+        # On stdout, as the snippet: it may hold numbers of people, which are kept off stderr.
+        difference = difflib.unified_diff(before.splitlines(), after.splitlines(), str(path), str(path), "", "", 0, "")
+        sys.stdout.write("\n".join((*difference, "")))
         if sys.stdin.isatty() and not agreed("Write this?"):
             _tell("Nothing was changed.")
             return 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from blikk_mcp.redaction.core_dumps import forbid_core_dumps
+from blikk_mcp.core_dumps import forbid_core_dumps
 from blikk_mcp.settings.door import door_settings
 from blikk_mcp.stderr import queue_stderr
 from blikk_mcp.transports.front_door import FrontDoor, Handover, read_answers

@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import Any, cast
 
-from blikk_mcp.redaction.core_dumps import forbid_core_dumps
+from blikk_mcp.core_dumps import forbid_core_dumps
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.redaction.streams import RedactedTextIO
 from blikk_mcp.settings.key_rules import MIN_KEY_LENGTH
