@@ -13,7 +13,7 @@ from blikk_sandbox.running import RunningSandbox
 from tests.interop.node import result_of
 from tests.server.running import PAYMENT, Process, environment, spawned
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 TOOLS = ["create_payment", "get_payment_status", "await_payment", "list_payments"]
 HANDSHAKE = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]

@@ -532,6 +532,7 @@ async def test_a_caller_that_is_slow_to_take_its_ticks_misses_no_ending(tmp_path
 # What it costs
 
 
+@pytest.mark.slow
 async def test_ten_thousand_waiters_cost_the_requests_of_one(tmp_path: Path) -> None:
     """One poller a payment and process, however many wait for it."""
     waiters = 10_000

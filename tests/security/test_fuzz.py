@@ -30,6 +30,8 @@ from tests.payments.loopback import loopback
 from tests.security.echoing import EchoingBlikk
 from tests.server.running import PAYMENT, connected
 
+pytestmark = pytest.mark.slow
+
 INVALID_PARAMS = -32602
 SECONDS_AT_MOST = 2.0
 """Of CPU time, for one case: far above what any takes, far below what a hang does."""

@@ -18,7 +18,7 @@ from tests.security.callers import Caller, Place, started
 from tests.security.echoing import EchoingBlikk
 from tests.server.running import PAYMENT
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 PENDING_CALLS = 10_000
 MEMORY_GROWTH_MB = 150

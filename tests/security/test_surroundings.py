@@ -26,7 +26,7 @@ from tests.security.tours import payment, settings
 from tests.server import canary
 from tests.server.running import call, connected
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 MODULES = (
     *("tools", "blikk_tools", "blikk_payments", "blikk_sandbox", "mcp", "mcp_types", "httpx", "httpcore", "anyio"),

@@ -59,6 +59,7 @@ def test_the_demo_pays_once_and_says_what_happens() -> None:
     assert max(map(len, ended.stdout.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_the_demo_ignores_the_settings_of_the_real_world(tmp_path: Path) -> None:
     """Ours: a demo on a machine that is set up for production touches neither its key nor its ledger."""
     key, ledger = "production-key-0123456789", tmp_path / "real" / "ledger.sqlite3"

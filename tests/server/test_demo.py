@@ -34,6 +34,7 @@ def test_a_demo_whose_bank_was_asked_or_paid_twice_fails(
     assert "NOT paid once" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_the_demo_prints_on_terminals_that_know_few_letters(encoding: str) -> None:
     """Ours: a terminal without `ð` shows another character, and no traceback; no line is longer than 80 columns."""

@@ -18,7 +18,7 @@ from tests.sandbox_control import received
 from tests.server.running import PAYMENT, call, connected, environment, spawned
 from tests.server.test_commands import blikk_mcp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @pytest.fixture

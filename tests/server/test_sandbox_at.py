@@ -30,6 +30,7 @@ async def one_call(environ: dict[str, str], where: str, tool: str, arguments: An
     return result, server
 
 
+@pytest.mark.slow
 async def test_processes_started_for_every_call_see_one_bank_and_one_ledger(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
@@ -59,6 +60,7 @@ async def test_they_share_the_ledger_that_is_named(sandbox: RunningSandbox, tmp_
     assert not (tmp_path / "unused").exists()
 
 
+@pytest.mark.slow
 async def test_a_new_bank_on_the_same_port_begins_with_an_empty_ledger(tmp_path: Path) -> None:
     """A developer's key of yesterday must not answer for a payment that today's bank has never seen."""
     home = {"XDG_STATE_HOME": str(tmp_path)}
