@@ -49,8 +49,7 @@ from functools import wraps
 
 from blikk_mcp import cli
 from blikk_mcp.desk import desk
-from blikk_mcp.redaction import redactor as redaction
-from blikk_mcp.redaction import streams as redacted_streams
+from blikk_mcp.redaction import messages
 
 warm_up, report = int(sys.argv.pop(1)), sys.argv.pop(1)
 calls = spent = began = 0
@@ -81,9 +80,7 @@ def counted(function):
     return call
 
 
-redaction.Redactor.text = timed(redaction.Redactor.text)
-for name in ("write", "settle", "flush"):
-    setattr(redacted_streams.RedactingStream, name, timed(getattr(redacted_streams.RedactingStream, name)))
+messages.redact_line = timed(messages.redact_line)
 desk.Desk.call = counted(desk.Desk.call)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MODULES = {
     "redaction": ("blikk_mcp/redaction/redactor.py", "tests/server/test_redaction.py"),
+    "messages": ("blikk_mcp/redaction/messages.py", "tests/server/test_redaction.py"),
     "links": ("blikk_payments/channel/links.py", "tests/payments/test_links.py"),
     "policy": ("blikk_payments/policy.py", "tests/payments/test_policy.py"),
     "text": ("blikk_payments/channel/text.py", "tests/payments/test_text.py"),

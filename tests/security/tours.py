@@ -168,6 +168,7 @@ async def echoes(root: Path, haul: Haul) -> None:
             await _what_is_offered(tour)
             await _echoed_creates(tour, blikk)
             await _echoed_reads(tour, blikk)
+            await _listed(tour)
             await _refused(tour, blikk)
             await _what_the_caller_does_wrong(tour)
             await stack.aclose()
@@ -224,6 +225,12 @@ async def _echoed_reads(tour: Tour, blikk: EchoingBlikk) -> None:
         for text in (KEY, ABOUT_PEOPLE):
             blikk.line_up(CREATED["message"], text)
             await tour.caller.call("create_payment", arguments)
+
+
+async def _listed(tour: Tour) -> None:
+    with tour.scene("list_payments"):
+        for only in ("all", "open", "unknown", "paid", "failed", KEY):
+            await tour.caller.call("list_payments", {"only": only, "limit": 50})
 
 
 async def _refused(tour: Tour, blikk: EchoingBlikk) -> None:
