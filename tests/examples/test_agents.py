@@ -43,7 +43,14 @@ def test_the_terminal_host_shows_all_that_a_server_can_ask() -> None:
     """Tools, approval, a form, a link with a code for the phone, progress, and `paid` at the end."""
     ended = run(python_of("terminal"), "agent_examples/terminal_host.py", "--auto", COLUMNS="200")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    for part in ("Let create_payment run", "Pay 1,500 ISK", "▄▄▄", "/bank/approve/", "… ", '"paid"'):
+    for part in (
+        "Let create_payment run",
+        "Do you want to make this payment?",
+        "▄▄▄",
+        "/bank/approve/",
+        "… ",
+        '"paid"',
+    ):
         assert part in ended.stdout
     assert "The bank made 1 payment(s)." in ended.stdout
 

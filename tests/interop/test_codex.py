@@ -21,11 +21,11 @@ REVISIONS: dict[Era, str] = {"handshake": "2025-06-18", "modern": "2026-07-28"}
 """What Codex speaks as it comes, and what it speaks where both its feature and the server's entry ask for it."""
 
 YES: dict[str, Any] = {"action": "accept", "content": {"confirm": True}}
-NO: list[dict[str, Any]] = [
-    {"action": "decline"},
-    {"action": "cancel"},
-    {"action": "accept", "content": {"confirm": False}},
-]
+NO: dict[str, list[dict[str, Any]]] = {
+    "confirmation_declined": [{"action": "decline"}, {"action": "accept", "content": {"confirm": False}}],
+    "confirmation_required": [{"action": "cancel"}],
+}
+"""What is no yes, by what comes of it: a question that was closed may never have been seen."""
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +97,14 @@ async def test_a_yes_given_in_codex_lets_the_payment_pass(
 async def test_anything_but_a_yes_given_in_codex_sends_nothing(
     program: Path, asking: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, era: Era
 ) -> None:
-    """Ours: declined, closed and left unticked are all a no."""
-    person = Person(NO)
+    """Declined, closed and left unticked: none of them is a yes."""
+    person = Person([answer for answers in NO.values() for answer in answers])
     async with running_codex(program, era, asking, tmp_path, person) as codex:
-        for _ in NO:
-            refused = await called(codex, "create_payment", **PAYMENT)
-            assert (refused["outcome"], refused["error_code"]) == ("refused", "confirmation_declined")
-    assert len(person.asked) == len(NO)
+        for code, answers in NO.items():
+            for _ in answers:
+                refused = await called(codex, "create_payment", **PAYMENT)
+                assert (refused["outcome"], refused["error_code"]) == ("refused", code)
+    assert len(person.asked) == sum(map(len, NO.values()))
     assert received(sandbox) == []
 
 
@@ -131,7 +132,7 @@ async def test_a_person_who_does_not_open_the_link_in_codex_has_paid_nothing(
         created = await called(codex, "create_payment", **PAYMENT)
         waited = await called(codex, "await_payment", payment_id=created["payment_id"])
     assert (waited["outcome"], waited["approval_url"]) == ("needs_human", created["approval_url"])
-    assert "declined to open the link" in waited["warnings"]
+    assert "Opening the link was declined" in waited["warnings"]
     assert (len(person.asked), paid(sandbox)) == (1, [])
 
 

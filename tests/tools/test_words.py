@@ -283,7 +283,6 @@ def test_a_person_is_warned_of_a_doubtful_payee_before_they_act(code: str, langu
     for text in (
         told_as(record, language=language).human_instruction,
         told_as(asking_for_a_person(approval_url="", warnings=(code,)), language=language).human_instruction,
-        presentation.hand_over(Shown.of(record), link, HumanAction.OPEN_LINK, replaces=False),
         presentation.question(question(warnings=(code,))),
     ):
         assert text.count(caution) == 1
@@ -292,6 +291,12 @@ def test_a_person_is_warned_of_a_doubtful_payee_before_they_act(code: str, langu
         assert AMOUNTS[language] in above
         assert "Kaffihúsið ehf." in above
         assert len(above.strip().split("\n")) == 3
+    # A terminal shows three lines of what goes with a link: there the caution comes right after amount and payee.
+    handed = presentation.hand_over(Shown.of(record), link, HumanAction.OPEN_LINK, replaces=False)
+    what, rest = handed.split("\n", 1)
+    assert AMOUNTS[language] in what
+    assert "Kaffihúsið ehf." in what
+    assert rest.startswith(caution)
     assert code in WARNINGS[language]
 
 
@@ -360,10 +365,11 @@ def test_what_the_payment_is_for_is_shown_to_whoever_approves(language: Language
     for text in (
         told_as(record, language=language).human_instruction,
         told_as(asking_for_a_person(purpose=purpose, approval_url=""), language=language).human_instruction,
-        presentation.hand_over(Shown.of(record), check_link(LINK), HumanAction.OPEN_LINK, replaces=False),
         presentation.question(question(purpose=purpose)),
     ):
         assert purpose in text.split("\n")[2]
+    handed = presentation.hand_over(Shown.of(record), check_link(LINK), HumanAction.OPEN_LINK, replaces=False)
+    assert purpose in handed.split("\n")[1]
 
 
 # The lines

@@ -75,7 +75,10 @@ class Presentation:
 
     def hand_over(self, shown: Shown, link: Link, action: HumanAction, *, replaces: bool) -> str:
         """Tell a person what a link is for that their client opens; `replaces`: they were given another one before."""
-        return _text(*self._approval(action, shown, link.host, replaces=replaces))
+        _, checks = self._approval(action, shown, link.host, replaces=replaces)
+        # Claude Code's terminal shows three lines of it: who is paid, and what to be careful about, come first.
+        what, *account = self._payment(shown)
+        return _text([what], self._cautions(shown), account, self._words(action), checks)
 
     def question(self, question: Question) -> str:
         """Ask a person before a payment that the operator's rules want confirmed."""

@@ -29,7 +29,7 @@ class Scenario:
     script: Callable[[], Script]
     outcomes: tuple[str, ...]
     paid: int | None
-    last_code: str = ""
+    last_codes: tuple[str, ...] = ("",)
 
 
 def _create(**changes: Any) -> Call:
@@ -58,9 +58,10 @@ SCENARIOS: dict[str, Scenario] = {
         lambda: Script([_create(), _wait("approve"), _create(idempotency_key="host-order-2"), SAY]),
         ("needs_human", "paid", "refused"),
         1,
-        "possible_duplicate",
+        # Codex declines by itself where nobody can be asked; Claude Code says that nobody was.
+        ("possible_duplicate", "confirmation_declined"),
     ),
-    "over the limit": Scenario(lambda: Script([_create(amount=180_000), SAY]), ("refused",), None, "over_limit"),
+    "over the limit": Scenario(lambda: Script([_create(amount=180_000), SAY]), ("refused",), None, ("over_limit",)),
 }
 
 

@@ -38,7 +38,7 @@ def test_an_agents_program_does_what_its_model_is_told_and_the_bank_agrees(
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert counting.failures == []
     assert [result["outcome"] for result in counting.results] == list(scenario.outcomes)
-    assert counting.results[-1]["error_code"] == scenario.last_code
+    assert counting.results[-1]["error_code"] in scenario.last_codes
     assert f"It is {scenario.outcomes[-1]}." in ended.stdout
     if scenario.paid is not None:
         assert made[-1] == scenario.paid

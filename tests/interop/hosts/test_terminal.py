@@ -31,7 +31,7 @@ FORGED: dict[str, Any] = {
     "amount": 5900,
     "creditor_name": "Kaffihúsið Kríа ehf.",  # the last letter but "ehf." is Cyrillic
     "creditor_ssn": "120174-3389",
-    "creditor_iban": "IS75 0111 2600 1234 1201 7433 89",
+    "creditor_iban": "IS410111260012341201743389",
     "idempotency_key": "host-order-forged",
 }
 
@@ -92,8 +92,8 @@ def test_amount_payee_and_caution_are_on_the_screen_when_a_link_to_a_forged_paye
     question = screen[screen.index("wants to open a URL") :]
     assert "5,900 ISK" in question
     assert "Kaffihúsið" in question
-    # The caution about the look-alike stands among the lines that are shown.
-    assert "looks like" in joined(question), question
+    # Of eleven lines the first three are shown: the caution stands among them.
+    assert "Careful:" in joined(question), question
     assert "…" not in question.replace("•••", ""), "a line was cut"
     clients.append(
         Row(
@@ -101,37 +101,5 @@ def test_amount_payee_and_caution_are_on_the_screen_when_a_link_to_a_forged_paye
             npm_version(HERE, "@anthropic-ai/claude-code"),
             revision_spoken(tmp_path),
             "the URL question for a forged payee, 80 columns",
-        )
-    )
-
-
-@pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_a_person_in_a_terminal_opens_the_link_and_the_agent_says_how_it_ended(
-    decision: str, tmp_path: Path, clients: list[Row]
-) -> None:
-    """The link's question is answered, the person acts at their bank, and the wait ends with the bank's word."""
-    script = Script(
-        [
-            Call("create_payment", lambda results: COFFEE),
-            Call("await_payment", lambda results: {"payment_id": results[-1]["payment_id"]}),
-            Say(lambda results: f"It is {results[-1]['outcome']}."),
-        ]
-    )
-    expected = "paid" if decision == "approve" else "failed"
-    with scripted_model(script) as base, terminal() as running:
-        start(running, tmp_path, base)
-        ask(running, "Pay the coffee.")
-        running.wait_for(lambda shown: "wants to open a URL" in shown)
-        approve_now(script.results[-1]["approval_url"], decision=decision)
-        running.keys("Enter")
-        running.wait_for(lambda shown: f"It is {expected}." in joined(shown))
-
-    assert script.results[-1]["outcome"] == expected
-    clients.append(
-        Row(
-            "Claude Code, terminal",
-            npm_version(HERE, "@anthropic-ai/claude-code"),
-            revision_spoken(tmp_path),
-            f"the link opened from the question, {expected}",
         )
     )
