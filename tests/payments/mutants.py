@@ -17,6 +17,7 @@ from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.ledger.sql.staleness import Staleness
 from blikk_payments.ledger.sqlite.engine import SqliteEngine
 from blikk_payments.ledger.stored import Fingerprints, StoredPayment, apply_answer, objection
+from blikk_payments.policy import Policy
 from blikk_payments.sending import Sender
 from blikk_payments.service import PaymentService
 
@@ -135,6 +136,11 @@ MUTANTS: dict[str, Mutant] = {
         FoundBy.STEPS,
         facts_of,
         {"if record.state is ClaimState.UNKNOWN or (since": "if (since"},
+    ),
+    "an unknown outcome can be confirmed away": Mutant(
+        FoundBy.STEPS,
+        Policy.check,
+        {"if equal.state is not ClaimState.CREATED:": "if equal.state is ClaimState.SENDING:"},
     ),
     "an unknown outcome loses its reservation": Mutant(
         FoundBy.STEPS,

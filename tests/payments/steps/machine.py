@@ -19,7 +19,7 @@ from tests.payments.steps.world import World
 KEYS = [f"purchase-{number}" for number in range(1, 7)]
 ACCOUNTS = ["IS015926000001", "IS015926000002"]
 AMOUNTS = [400, 700]
-CONFIRM = ["", "newest", "nonsense"]
+CONFIRM = ["", "newest", "newest in doubt", "nonsense"]
 
 
 class Payments(World):

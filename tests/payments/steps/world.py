@@ -92,9 +92,12 @@ class World(RuleBasedStateMachine):
         self.hear()
 
     def confirmed(self, payment: PaymentIntent, confirm: str) -> PaymentIntent:
-        """The payment with the id that the agent says was confirmed."""
-        equal = [post for post in self.bank.posts if _equal(post.intent, payment) and post.status and post.told]
-        chosen = equal[-1].payment_id if equal and confirm == "newest" else confirm
+        """The payment with the id that the agent says was confirmed; of one in doubt its key is known alone."""
+        equal = [post for post in self.bank.posts if _equal(post.intent, payment)]
+        told = [post.payment_id for post in equal if post.status and post.told]
+        in_doubt = [post.intent.idempotency_key for post in equal if not post.told]
+        named = {"newest": told, "newest in doubt": in_doubt}.get(confirm) or [confirm]
+        chosen = named[-1]
         return replace(payment, confirmed_duplicate_of=chosen)
 
     def hear(self) -> None:
