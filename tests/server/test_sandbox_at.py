@@ -145,7 +145,7 @@ async def test_where_no_sandbox_answers_every_call_says_so(tmp_path: Path) -> No
         "http://127.0.0.1",
         "http://2130706433:8085",
         "https://127.0.0.1:8085",
-        "file:///tmp/x",
+        "file:///x",
         "",
     ],
 )
