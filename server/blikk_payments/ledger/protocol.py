@@ -136,7 +136,7 @@ class Ledger(Protocol):
         ...
 
     def by_payment_id(self, payment_id: str, *, now: datetime) -> PaymentRecord | None:
-        """The record with this id of Blikk's."""
+        """The record with this id of Blikk's. A stray payment's leads to its key's record, *unknown* and with no link."""
         ...
 
     def created(self, idempotency_key: str, attempt: int, answer: ChannelPayment, *, now: datetime) -> PaymentRecord:

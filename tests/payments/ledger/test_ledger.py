@@ -368,6 +368,31 @@ def test_an_answer_to_an_earlier_attempt_leaves_the_key_unknown(ledger: Ledger, 
     assert ledger.verify() == []
 
 
+@pytest.mark.parametrize("asked", ["blikk-1", "blikk-2"])
+@pytest.mark.parametrize("resolved", [False, True])
+def test_a_stray_payments_id_leads_to_its_key_and_to_no_link(ledger: Ledger, asked: str, resolved: bool) -> None:
+    """Two payments for one key: neither's link may be shown, whichever id is asked for, until one is named the right one."""
+    claim(ledger)
+    ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=NOON)
+    claim(ledger, now=at(1))
+    ledger.created(KEY, 2, answer("blikk-2", Status.SCA_REQUIRED, "https://bank.is/2"), now=at(2))
+    with pytest.raises(OutcomeUnknown):
+        ledger.created(KEY, 1, answer("blikk-1", Status.SCA_REQUIRED, "https://bank.is/1"), now=at(3))
+    if resolved:
+        ledger.resolve_created(KEY, answer("blikk-2", Status.SCA_REQUIRED, "https://bank.is/2"), note="n", now=at(700))
+
+    record = ledger.by_payment_id(asked, now=at(701))
+
+    assert record is not None
+    assert record.idempotency_key == KEY
+    if resolved and asked == "blikk-2":
+        assert (record.state, record.payment_id) == (ClaimState.CREATED, "blikk-2")
+    else:
+        assert (record.state, record.payment_id, record.approval_url) == (ClaimState.UNKNOWN, "", "")
+        assert "stray_payment" in record.warnings
+    assert ledger.by_payment_id("blikk-3", now=at(701)) is None
+
+
 @pytest.mark.parametrize("again", ["refused", "unknown"])
 def test_a_created_payment_is_never_taken_back(ledger: Ledger, again: str) -> None:
     """Ours: the table of transitions."""

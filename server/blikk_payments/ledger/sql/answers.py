@@ -19,6 +19,15 @@ from blikk_payments.ledger.stored import (
 from blikk_payments.models import STRAY_PAYMENT, ClaimState, PaymentRecord
 
 
+def record_with_id(rows: Rows, payment_id: str, now: datetime) -> PaymentRecord | None:
+    """The record with this id of Blikk's; of a stray payment its key's, in doubt and without an id or a link."""
+    stored = rows.by_payment_id(payment_id)
+    if stored is not None:
+        return stored.record
+    key = rows.chain.key_of_stray(payment_id) if payment_id else None
+    return None if key is None else now_stray(rows.require(key).record, now)
+
+
 def write_answer(
     rows: Rows, before: StoredPayment, answer: ChannelPayment, event: Event, now: datetime, note: str = ""
 ) -> PaymentRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -13,6 +14,9 @@ _SELECT = "SELECT sequence, idempotency_key, at, event, detail, previous, hash F
 _INSERT = (
     "INSERT INTO history (sequence, idempotency_key, at, event, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+
+_WITH_STRAY_IDS = frozenset({Event.STRAY_ANSWER.value, Event.UNKNOWN.value})
+"""A second answer, and the doubt that it threw on the first, each with its payment's id."""
 
 
 class Chain:
@@ -45,6 +49,15 @@ class Chain:
         """The keys of the payments to which this happened."""
         query = "SELECT DISTINCT idempotency_key FROM history WHERE event = ? ORDER BY idempotency_key"
         return [str(key) for (key,) in self._connection.execute(query, (event.value,)).fetchall()]
+
+    def key_of_stray(self, payment_id: str) -> str | None:
+        """The key for which Blikk made more than one payment, this one among them."""
+        # Strays are few, and each has a short history.
+        for key in self.keys_with(Event.STRAY_ANSWER):
+            for entry in self.of(key):
+                if entry.event in _WITH_STRAY_IDS and parsed(json.loads, entry.detail).get("payment_id") == payment_id:
+                    return key
+        return None
 
     def genesis(self) -> str:
         """What the first row follows from."""

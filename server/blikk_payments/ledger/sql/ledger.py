@@ -28,7 +28,7 @@ from blikk_payments.ledger.protocol import (
     Only,
     Recent,
 )
-from blikk_payments.ledger.sql.answers import write_answer, write_created
+from blikk_payments.ledger.sql.answers import record_with_id, write_answer, write_created
 from blikk_payments.ledger.sql.facts import facts_of
 from blikk_payments.ledger.sql.rows import PAGE_ROWS, Place, Rows
 from blikk_payments.ledger.sql.staleness import Staleness
@@ -107,8 +107,7 @@ class SqlLedger(Ledger):
 
     def by_payment_id(self, payment_id: str, *, now: datetime) -> PaymentRecord | None:
         """See `Ledger.by_payment_id`."""
-        stored = self._engine.read(lambda rows: rows.by_payment_id(payment_id))
-        return stored.record if stored else None
+        return self._engine.read(lambda rows: record_with_id(rows, payment_id, now))
 
     def created(self, idempotency_key: str, attempt: int, answer: ChannelPayment, *, now: datetime) -> PaymentRecord:
         """See `Ledger.created`."""
