@@ -1229,6 +1229,24 @@ async def test_a_payment_that_only_blikk_knows_is_asked_of_blikk(tmp_path: Path)
         assert house.record() is None
 
 
+async def test_a_stray_payment_is_in_doubt_and_its_link_is_never_shown(tmp_path: Path) -> None:
+    """Two payments for one key: whoever asks for either by its id gets no link, and Blikk is not asked for one."""
+    async with paying(tmp_path, refused(401), answer(Status.SCA_REQUIRED, LINK)) as house:
+        assert told(await house.service.create(an_intent())) == (NO_PAYMENT, "unauthorized")
+        second = (await house.service.create(an_intent())).record
+        stray = answer(Status.SCA_REQUIRED, LINK, payment_id="stray-1")
+        with pytest.raises(PaymentsError):
+            house.ledger.created(KEY, 1, stray, now=virtual_now())
+        house.channel.tell("stray-1", Status.SCA_REQUIRED, LINK)
+        for payment_id in ("stray-1", second.payment_id):
+            for snapshot in (
+                await house.service.status(payment_id=payment_id),
+                await house.service.wait(payment_id=payment_id, seconds=5, until=lambda _: False),
+            ):
+                record = snapshot.record
+                assert (record.state, record.approval_url, record.idempotency_key) == (MAYBE, "", KEY)
+
+
 async def test_a_payment_that_nobody_knows_is_unknown(tmp_path: Path) -> None:
     """A read that fails keeps the last known outcome, `unknown` if there is none."""
     async with paying(tmp_path) as house:
