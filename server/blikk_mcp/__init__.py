@@ -1,3 +1,3 @@
 """The process: command line, settings, logs, redaction, MCP transports. Knows no money rules."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

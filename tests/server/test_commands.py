@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +93,26 @@ def test_the_sandbox_does_not_listen_to_the_world() -> None:
     assert "loopback" in ended.stderr
 
 
-def test_the_version_is_the_packages(tmp_path: Path) -> None:
+def test_the_version_is_the_packages() -> None:
     """Ours: `--version` says what is installed."""
     assert blikk_mcp("--version").stdout.strip() == f"blikk-mcp {__version__}"
-    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """Ours: a release changes one line; pyproject reads it, and the changelog's top section is about it."""
+    written = [
+        str(path.relative_to(ROOT))
+        for folder in ("server", "tools")
+        for path in (ROOT / folder).rglob("*.py")
+        if f'"{__version__}"' in path.read_text(encoding="utf-8")
+    ]
+    assert written == ["server/blikk_mcp/__init__.py"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == written[0]
+    top = re.search(r"^## \[([^]]+)\] - (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert top is not None
+    assert top[1] == __version__
 
 
 def test_the_doctor_finds_a_sound_set_up_sound(sandbox: RunningSandbox, tmp_path: Path) -> None:
