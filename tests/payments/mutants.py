@@ -12,6 +12,7 @@ from enum import Enum
 from types import CodeType, FunctionType
 from typing import Any
 
+from blikk_payments.channel.deadline import Deadline
 from blikk_payments.ledger.sql.facts import facts_of
 from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.ledger.sql.staleness import Staleness
@@ -28,6 +29,7 @@ class FoundBy(Enum):
     CRASHES = "a crash"
     STEPS = "the state machine"
     RACES = "a race"
+    STOPS = "a stop"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ MUTANTS: dict[str, Mutant] = {
                 "        return seen"
             )
         },
+    ),
+    "no deadline": Mutant(
+        FoundBy.STOPS,
+        Deadline.passed,
+        {"self.now() > self.wall or self.since_boot() > self.boot_seconds": "False"},
     ),
     "a lost answer is taken for refused": Mutant(
         FoundBy.STEPS,

@@ -15,7 +15,7 @@ from blikk_sandbox.running import run_sandbox_in_thread
 from tests.missing import unavailable
 from tests.payments.crash.calls import World
 from tests.payments.crash.harness import Plan, Report
-from tests.payments.crash.running import FULL, carry_out
+from tests.payments.crash.running import FULL, broken, carry_out
 
 PROCESSES = 2
 SAMPLE_OF_LINES = 40
@@ -45,11 +45,6 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Iterator[list[tuple[str, Report]
         for name, report in told:
             ends = ", ".join(f"{count} {end}" for end, count in sorted(Counter(p.ended for p in report.points).items()))
             print(f"\n{len(report.points)} crash points, {name}: {ends}", end="")  # noqa: T201 - asked for
-
-
-def broken(report: Report) -> list[str]:
-    """Every broken promise, with where it was broken."""
-    return [f"{point.first}/{point.next}: {problem}" for point in report.points for problem in point.problems]
 
 
 def test_a_process_that_dies_at_one_of_some_lines_of_a_create_has_not_paid_twice() -> None:

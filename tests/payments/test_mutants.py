@@ -1,4 +1,4 @@
-"""A test of the tests: each of these defects must be found by the crashes, the state machine or the races."""
+"""A test of the tests: each of these defects must be found by the crashes, the stops, the state machine or the races."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.payments.mutants import MUTANTS, FoundBy, mutated
 from tests.payments.racing import Raced
 from tests.payments.steps.machine import Payments
 from tests.payments.test_races import ROOM, last_room, one_key
+from tests.payments.test_stop_and_go import stop_and_go
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +30,7 @@ SEARCH = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     phases=[Phase.generate],
 )
+SOME_STOPS = 40
 RACES: dict[str, tuple[Callable[[Path, str], Raced], int]] = {
     "the limit is checked outside the transaction": (last_room, ROOM),
     "the key is claimed outside the transaction": (one_key, 1),
@@ -59,6 +61,15 @@ def test_a_crash_finds(name: str) -> None:
 
     found = [problem for point in report.points for problem in point.problems]
     assert [problem for problem in found if problem.startswith("paid twice")], f"survived {len(report.points)} crashes"
+
+
+@pytest.mark.parametrize("name", names(FoundBy.STOPS))
+def test_a_stop_finds(name: str) -> None:
+    """Issue 14: the mutant "no deadline" is found by the story of a process that is stopped and goes on."""
+    report = stop_and_go(overruled=True, every=SOME_STOPS, mutant=name)
+
+    assert all(any(problem.startswith("paid twice") for problem in point.problems) for point in report.points)
+    assert report.points
 
 
 @pytest.mark.usefixtures("quiet")

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import anyio
 
+from blikk_payments.channel.deadline import seconds_since_boot
 from blikk_payments.errors import PaymentsError
 from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.models import Confirmation, PaymentIntent, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
@@ -99,7 +101,8 @@ async def _inline(call: Callable[[], T]) -> T:
     return call()
 
 
-async def _outcome(call: Awaitable[Snapshot]) -> dict[str, Any]:
+async def outcome(call: Awaitable[Snapshot]) -> dict[str, Any]:
+    """What a call was told."""
     try:
         snapshot = await call
     except PaymentsError as error:
@@ -128,17 +131,30 @@ async def _channel(world: World, folder: Folder) -> AsyncGenerator[Channel]:
         await client.aclose()
 
 
-def _run(world: World, folder: Folder, now: datetime, work: Callable[[PaymentService, Channel], Awaitable[T]]) -> T:
+def opened(world: World, folder: Folder) -> SqlLedger:
+    """The story's ledger."""
+    del world
+    return SqliteLedger(folder.ledger, blikk="loopback", timer=_never)
+
+
+def run(
+    world: World,
+    folder: Folder,
+    now: Callable[[], datetime],
+    work: Callable[[PaymentService, Channel], Awaitable[T]],
+    *,
+    since_boot: Callable[[], float] = seconds_since_boot,
+) -> T:
     """One life of the process: open the ledger, do the work, close it."""
 
     async def live() -> T:
         async with _channel(world, folder) as channel, AsyncExitStack() as stack:
-            ledger = stack.enter_context(SqliteLedger(folder.ledger, blikk="loopback", timer=_never))
             service = PaymentService(
                 channel=channel,
-                ledger=ledger,
+                ledger=stack.enter_context(opened(world, folder)),
                 policy=Policy(),
-                now=lambda: now,
+                now=now,
+                since_boot=since_boot,
                 run_blocking=None if world.threads else _inline,
             )
             return await work(await stack.enter_async_context(service), channel)
@@ -151,9 +167,9 @@ def prepare(world: World, folder: Folder) -> dict[str, Any]:
     amount = 1000 if world.equal_before else 999
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
-        return await _outcome(service.create(replace(folder.payment(EARLIER_KEY), amount_isk=amount)))
+        return await outcome(service.create(replace(folder.payment(EARLIER_KEY), amount_isk=amount)))
 
-    return _run(replace(world, answers=("made",)), folder, at(-60), work)
+    return run(replace(world, answers=("made",)), folder, lambda: at(-60), work)
 
 
 def first_life(world: World, folder: Folder) -> dict[str, Any]:
@@ -162,16 +178,16 @@ def first_life(world: World, folder: Folder) -> dict[str, Any]:
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
         if world.at_once or world.in_turn:
             return await _several(world, service, folder)
-        return await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
+        return await outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
 
-    return _run(world, folder, NOON, work)
+    return run(world, folder, lambda: NOON, work)
 
 
 async def _several(world: World, service: PaymentService, folder: Folder) -> dict[str, Any]:
     said: dict[str, Any] = {}
 
     async def create(key: str) -> None:
-        said[key] = await _outcome(service.create(folder.payment(key)))
+        said[key] = await outcome(service.create(folder.payment(key)))
 
     async with anyio.create_task_group() as tasks:
         for key in SEVERAL:
@@ -186,12 +202,12 @@ def next_life(world: World, folder: Folder) -> dict[str, Any]:
     """After a restart: the same call again, while Blikk is slow to show the payment; then a look, when it shows it."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
-        again = await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
+        again = await outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
         if isinstance(channel, SlowBank):
             channel.hides = False
-        return {"again": again, "status": await _outcome(service.status(idempotency_key=KEY))}
+        return {"again": again, "status": await outcome(service.status(idempotency_key=KEY))}
 
-    return _run(world, folder, at(1), work)
+    return run(world, folder, lambda: at(1), work)
 
 
 def last_life(world: World, folder: Folder) -> dict[str, Any]:
@@ -199,18 +215,18 @@ def last_life(world: World, folder: Folder) -> dict[str, Any]:
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
         said = {
-            "again": await _outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None)),
+            "again": await outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None)),
         }
         if isinstance(channel, SlowBank):
             channel.hides = False
-        said["status"] = await _outcome(service.status(idempotency_key=KEY))
+        said["status"] = await outcome(service.status(idempotency_key=KEY))
         if world.at_once or world.in_turn:
             said["all"] = await _several(world, service, folder)
-        said["new_key"] = await _outcome(service.create(folder.payment(NEW_KEY)))
+        said["new_key"] = await outcome(service.create(folder.payment(NEW_KEY)))
         return said
 
-    said: dict[str, Any] = _run(world, folder, at(2), work)
-    with SqliteLedger(folder.ledger, timer=_never) as ledger:
+    said: dict[str, Any] = run(world, folder, lambda: at(2), work)
+    with opened(world, folder) as ledger:
         record = ledger.by_key(KEY, now=at(2))
         said["record"] = [record.state.value, record.payment_id] if record else None
         said["verify"] = ledger.verify()

@@ -36,37 +36,75 @@ def warm() -> None:
     gc.freeze()
 
 
+class Child:
+    """A process forked for a piece of work whose lines are counted."""
+
+    def __init__(self, work: Callable[[], dict[str, Any]], lines: Lines, *, listed: bool = False) -> None:
+        assert threading.active_count() == 1, "a process with threads cannot be forked safely"
+        reading, writing = os.pipe()
+        self._may_die = lines.kill_at > 0
+        self._pid: int | None = os.fork()
+        if self._pid == 0:
+            os.close(reading)
+            _be_child(work, lines, writing, listed=listed)
+        os.close(writing)
+        self._pipe = os.fdopen(reading, "rb")
+
+    def stops(self) -> bool:
+        """Wait until it has stopped, or ended; whether it has stopped."""
+        assert self._pid is not None
+        # One that has ended stays to be waited for.
+        found = os.waitid(os.P_PID, self._pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        return found is not None and found.si_code == os.CLD_STOPPED
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        assert self._pid is not None
+        os.kill(self._pid, signal.SIGCONT)
+
+    def close(self) -> None:
+        """Kill it, if it has not ended."""
+        self._pipe.close()
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = None
+
+    def ended(self) -> Ended:
+        """What it said, or that it was killed at its line.
+
+        Raises:
+            AssertionError: the work itself failed.
+        """
+        assert self._pid is not None
+        # Read to the end first: a child that waits for room in the pipe never ends.
+        text = self._pipe.read()
+        self._pipe.close()
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = None
+        if os.WIFSIGNALED(status):
+            assert os.WTERMSIG(status) == signal.SIGKILL, f"the child died of signal {os.WTERMSIG(status)}"
+            assert self._may_die, "the child was killed by somebody else"
+            return Ended(killed=True, said={}, lines=[])
+        said = json.loads(text)
+        assert "failure" not in said, said["failure"]
+        return Ended(killed=False, said=said["said"], lines=[(name, line) for name, line in said["lines"]])
+
+
 def in_child(work: Callable[[], dict[str, Any]], *besides: Path, kill_at: int = 0, listed: bool = False) -> Ended:
     """Fork, do the work while its lines are counted, die at the line `kill_at` if that comes.
 
     Raises:
         AssertionError: the work itself failed.
     """
-    assert threading.active_count() == 1, "a process with threads cannot be forked safely"
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _be_child(work, Lines(*besides, kill_at=kill_at), writing, listed=listed, traced=bool(kill_at or listed))
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        text = pipe.read()
-    # Read to the end first: a child that waits for room in the pipe never ends.
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL, f"the child died of signal {os.WTERMSIG(status)}"
-        assert kill_at, "the child was killed by somebody else"
-        return Ended(killed=True, said={}, lines=[])
-    said = json.loads(text)
-    assert "failure" not in said, said["failure"]
-    return Ended(killed=False, said=said["said"], lines=[(name, line) for name, line in said["lines"]])
+    return Child(work, Lines(*besides, kill_at=kill_at), listed=listed).ended()
 
 
-def _be_child(work: Callable[[], dict[str, Any]], lines: Lines, writing: int, *, listed: bool, traced: bool) -> None:
+def _be_child(work: Callable[[], dict[str, Any]], lines: Lines, writing: int, *, listed: bool) -> None:
     """Never returns: nothing of the parent's may go on in the child."""
     signal.alarm(ALARM_SECONDS)
     try:
-        if traced:
+        if listed or lines.kill_at or lines.stop_at:
             with lines.watched():
                 said = work()
         else:

@@ -13,7 +13,7 @@ import ssl
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class Plan:
 
     `every`: 3 kills at each third line; and where `new_to` names worlds, also when first at a line that they never come to.
     `crashed_at`: the lines of the first call after which the recovery is interrupted too; none: only the first call is.
+    `overruled`: of the story of a process that is stopped and goes on, whether the operator is kept from a wrong moment.
     """
 
     world: World
@@ -48,6 +49,7 @@ class Plan:
     control_url: str = ""
     mutant: str = ""
     stop_at_first: bool = False
+    overruled: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Harness:
             if judged.problems and self._plan.stop_at_first:
                 break
         if self._world.real_channel:
-            record = self._sandbox_record()
+            record = sandbox_record(self._plan.control_url)
             report.points = [self._judged(*told, record) for told in self._told]
         return report
 
@@ -196,13 +198,12 @@ class Harness:
         shutil.copytree(folder.path, self._folder / name)
         return replace(folder, path=self._folder / name)
 
-    def _sandbox_record(self) -> list[Entry]:
-        """The sandbox's own record, in our words."""
-        with urllib.request.urlopen(f"{self._plan.control_url}/record") as answer:
-            received = json.load(answer)["received"]
-        return [
-            Entry(MADE, one["body"]["creditor"]["name"], one["payment_id"]) for one in received if one["payment_id"]
-        ]
+
+def sandbox_record(control_url: str) -> list[Entry]:
+    """The sandbox's own record, in our words."""
+    with urllib.request.urlopen(f"{control_url}/record") as answer:
+        received = json.load(answer)["received"]
+    return [Entry(MADE, one["body"]["creditor"]["name"], one["payment_id"]) for one in received if one["payment_id"]]
 
 
 def plan_from(text: str) -> Plan:
@@ -219,7 +220,7 @@ def _world_from(given: dict[str, Any]) -> World:
     return World(**given)
 
 
-def main() -> None:
+def main(work: Callable[[Plan, Path], Report]) -> None:
     """Do what the plan on the command line says."""
     logging.disable(logging.CRITICAL)
     plan = plan_from(sys.argv[1])
@@ -227,7 +228,7 @@ def main() -> None:
         _read_certificates_once()
     memory = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(dir=memory, prefix="blikk-crash-") as folder, mutated(MUTANTS.get(plan.mutant)):
-        report = Harness(plan, Path(folder)).run()
+        report = work(plan, Path(folder))
     sys.stdout.write(json.dumps(asdict(report)))
 
 
@@ -244,4 +245,4 @@ def _read_certificates_once() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(lambda plan, folder: Harness(plan, folder).run())

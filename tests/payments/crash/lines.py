@@ -1,4 +1,4 @@
-"""Counting the lines of our own source that a process executes, and dying at one of them."""
+"""Counting the lines of our own source that a process executes, and dying or stopping at one of them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ SOURCE = Path(blikk_payments.__file__).parent
 class Lines:
     """Sees every line of the payment code, and of the files given besides, just before it is executed."""
 
-    def __init__(self, *besides: Path, kill_at: int = 0) -> None:
-        """`kill_at`: the number, from 1, of the line before which the process dies; 0 for never."""
+    def __init__(self, *besides: Path, kill_at: int = 0, stop_at: int = 0) -> None:
+        """`kill_at`, `stop_at`: the number, from 1, of the line before which the process dies or stops; 0 for never."""
         watched = [*SOURCE.rglob("*.py"), *besides]
         self._names = {str(path): str(path.relative_to(path.parents[1])) for path in watched}
-        self._kill_at = kill_at
+        self.kill_at = kill_at
+        self.stop_at = stop_at
         self._lock = threading.Lock()
         self.seen: list[Line] = []
 
@@ -49,6 +50,8 @@ class Lines:
         if event == "line":
             with self._lock:
                 self.seen.append((self._names[frame.f_code.co_filename], frame.f_lineno))
-                if len(self.seen) == self._kill_at:
+                if len(self.seen) == self.kill_at:
                     os.kill(os.getpid(), signal.SIGKILL)
+                if len(self.seen) == self.stop_at:
+                    os.kill(os.getpid(), signal.SIGSTOP)
         return self._line

@@ -17,12 +17,12 @@ FULL = os.environ.get("BLIKK_CRASH_FULL", "") == "1"
 """Whether to take every line of every story, rather than every line of the first and a sample of the others."""
 
 
-def carry_out(plan: Plan, parts: int = 1) -> Report:
-    """The report on the whole plan, its points in order."""
+def carry_out(plan: Plan, parts: int = 1, *, program: str = "harness") -> Report:
+    """The report on the whole plan, its points in order. `program`: what carries it out, `harness` or `stop_and_go`."""
     plans = [replace(plan, part=part, parts=parts) for part in range(parts)]
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.payments.crash.harness", json.dumps(asdict(one))],
+            [sys.executable, "-m", f"tests.payments.crash.{program}", json.dumps(asdict(one))],
             stdout=subprocess.PIPE,
             cwd=ROOT,
         )
@@ -42,3 +42,8 @@ def carry_out(plan: Plan, parts: int = 1) -> Report:
         recovery_lines=reports[0]["recovery_lines"],
         points=sorted(points, key=lambda point: (point.first, point.next)),
     )
+
+
+def broken(report: Report) -> list[str]:
+    """Every broken promise, with where it was broken."""
+    return [f"{point.first}/{point.next}: {problem}" for point in report.points for problem in point.problems]

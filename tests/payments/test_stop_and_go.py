@@ -1,0 +1,84 @@
+"""SIGSTOP at line after line of a create; others say unknown, the operator decides, the key is sent again; SIGCONT."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from blikk_sandbox.running import run_sandbox_in_thread
+from tests.missing import unavailable
+from tests.payments.crash.calls import World
+from tests.payments.crash.harness import Plan, Report
+from tests.payments.crash.running import FULL, broken, carry_out
+
+PROCESSES = 2
+SAMPLE_OF_LINES = 50
+"""Of the hundred lines between the claim and the first byte, two or three for every day."""
+
+OVERRULED = "claimed sending unknown resolved_not_created claimed sending created"
+REFUSED = "claimed sending unknown refused claimed sending created"
+HALF_SENT = "claimed sending unknown"
+LATE_ANSWER = "claimed sending unknown created"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forks() -> None:
+    """Stopped processes are forked."""
+    if not hasattr(os, "fork"):
+        unavailable("this system has no fork")
+
+
+def stop_and_go(*, overruled: bool, every: int = 1, mutant: str = "", parts: int = 1) -> Report:
+    """The story at each so manieth line, at a bank that pays at once."""
+    with run_sandbox_in_thread(life="instant_success") as sandbox:
+        world = World("stopped", base_url=sandbox.base_url, api_key=sandbox.api_key)
+        plan = Plan(world, every=every, control_url=sandbox.control_url, overruled=overruled, mutant=mutant)
+        return carry_out(plan, parts, program="stop_and_go")
+
+
+def test_a_process_that_was_stopped_at_some_lines_before_its_first_byte_has_not_paid_twice() -> None:
+    """A sample of the next test for every day."""
+    report = stop_and_go(overruled=True, every=SAMPLE_OF_LINES)
+
+    assert broken(report) == []
+    assert {point.ended for point in report.points} == {OVERRULED}
+
+
+@pytest.mark.slow
+def test_a_process_that_was_stopped_at_any_line_before_its_first_byte_has_not_paid_twice(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Issue 14: stop, unknown, resolve, send again, continue: nothing paid twice, whatever the line.
+
+    Every line from the claim to the first byte. The operator is refused before, while the claim is young and while its
+    process lives; then that is bypassed.
+    """
+    report = stop_and_go(overruled=True, parts=PROCESSES)
+
+    tell(report, "the operator overrules the ledger", capsys)
+    assert broken(report) == []
+    assert len(report.points) == report.lines > 50
+    assert {point.ended for point in report.points} == {OVERRULED}
+
+
+@pytest.mark.slow
+def test_a_process_that_was_stopped_and_is_waited_for_writes_down_that_it_sent_nothing_or_what_it_hears(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Contract: too late is "not sent", and frees the key. What has left is answered late; half a request is in doubt."""
+    report = stop_and_go(overruled=False, every=1 if FULL else 6, parts=PROCESSES)
+
+    tell(report, "the operator waits", capsys)
+    assert broken(report) == []
+    assert {point.ended for point in report.points if point.left == "not sent"} <= {REFUSED, HALF_SENT}
+    assert {point.ended for point in report.points if point.left == "sent"} == {LATE_ANSWER}
+    assert REFUSED in {point.ended for point in report.points}
+
+
+def tell(report: Report, story: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Say how much was tried, whatever the options of the test run."""
+    ends = ", ".join(f"{count} {end!r}" for end, count in Counter(point.ended for point in report.points).items())
+    with capsys.disabled():
+        print(f"\nstopped at {len(report.points)} lines, {story}: {ends}", end="")  # noqa: T201 - asked for
