@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from decimal import Decimal
 
 from blikk_payments.channel.text import is_invisible
 
@@ -142,6 +143,17 @@ def format_isk(amount_isk: int, language: str = "en") -> str:
     if language == "is":
         return f"{amount_isk:,} kr.".replace(",", ".")
     return f"{amount_isk:,} ISK"
+
+
+def format_amount(amount: str, currency: str, language: str = "en") -> str:
+    """An amount that is somebody else's word, in any currency: `999,900 EUR`; `amount` is a decimal number or `""`."""
+    if not amount:
+        return currency
+    text = f"{Decimal(amount):,f}"
+    if language == "is":
+        text = text.translate({ord(","): ".", ord("."): ","})
+        currency = "kr." if currency == "ISK" else currency
+    return f"{text} {currency}"
 
 
 def check_text(value: str, max_length: int) -> str:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
+
+
+def other_amount(amount: int | Decimal | None, currency: str) -> str:
+    """The warning that Blikk says this of a payment instead of what was asked for."""
+    return f"{OTHER_AMOUNT}={'' if amount is None else amount}_{currency}"
+
+
+def blikks_amount(warnings: tuple[str, ...]) -> tuple[str, str] | None:
+    """Amount and currency that Blikk names instead of those that were asked for; None if it does not."""
+    for name, _, said in (warning.partition("=") for warning in warnings):
+        if name == OTHER_AMOUNT:
+            amount, _, currency = said.partition("_")
+            return amount, currency
+    return None
 
 
 class ClaimState(StrEnum):
@@ -27,7 +42,7 @@ STRAY_PAYMENT = "stray_payment"
 """The warning that Blikk may have made more than one payment for this key: only a person can tell."""
 
 OTHER_AMOUNT = "other_amount"
-"""The warning that Blikk names another amount or currency than was asked for. The history has what it said."""
+"""The warning that Blikk names another amount or currency than was asked for; what it says is a part of it."""
 
 FAILURE_MAY_CHANGE_SECONDS = 900.0
 """How long after Blikk said that a payment failed it is still asked again: a SUCCESS can come late."""

@@ -164,6 +164,26 @@ async def test_a_doubtful_payee_is_warned_of_until_the_payment_is_over(host: Hos
     host.assert_content()
 
 
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"human_action": "none", "approval_url": ""}, "Do not approve this payment"),
+        ({"outcome": "pending", "human_action": "none", "approval_url": ""}, "Do not approve this payment"),
+        ({"outcome": "paid", "status": "SUCCESS", "final": True}, "Paid, but not as asked for"),
+    ],
+)
+async def test_the_card_says_what_blikk_names_instead_of_the_amount(
+    host: Host, fields: dict[str, Any], state: str
+) -> None:
+    """Blikk's figure stands beside ours, and nobody is told to approve it."""
+    await host.start()
+    await host.show(answer({"blikk_says": "999,900 EUR"}, **fields))
+    await host.says("state", state)
+    assert "999,900 EUR" in await host.text("advice")
+    assert await host.card.locator("#approval").is_hidden()
+    host.assert_content()
+
+
 async def test_names_and_texts_from_outside_are_shown_as_text(host: Host) -> None:
     """Ours: no markup is ever made of what others wrote."""
     host.scripted = lambda _: answer(creditor_name=NAMES, untrusted_bank_text=TEXT)

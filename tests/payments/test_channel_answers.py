@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
@@ -68,13 +69,37 @@ def test_a_link_that_no_database_takes_is_kept_as_one_that_no_person_gets(url: s
         check_link(kept)
 
 
-@pytest.mark.parametrize(("amount", "expected"), [(1000, 1000), (0, 0), (1000.0, None), ("1000", None), (True, None)])
-def test_an_amount_is_an_integer_or_nothing(amount: object, expected: int | None) -> None:
-    """ISK has no decimals; others truncated with int()."""
-    assert payment(amount=amount).amount_isk == expected
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [
+        (1000, 1000),
+        (0, 0),
+        (-5, -5),
+        (1000.0, 1000),
+        ("1000", 1000),
+        ("1000.00", 1000),
+        (999_900.5, Decimal("999900.5")),
+        ("999900.50", Decimal("999900.5")),
+        (2**62, 10**15),
+        (-1e300, -(10**15)),
+        (1e-300, 0),
+        *((value, None) for value in (True, None, "", "1e3", "1.000,50", "\u0661", " 1", [1000], {"value": 1000})),
+    ],
+)
+def test_an_amount_is_read_whole_in_whatever_form_it_comes(amount: object, expected: int | Decimal | None) -> None:
+    """ISK has no decimals, and others truncated with int(): an amount that is half a króna off is another one."""
+    read = payment(amount=amount).amount_isk
+    assert read == expected
+    assert isinstance(read, int) == isinstance(expected, int)
 
 
-@pytest.mark.parametrize("currency", ["isk", "ISKR", "I\nK", 7, None])
+@pytest.mark.parametrize("currency", ["isk", "Isk", "ISK"])
+def test_a_currency_is_the_same_in_small_letters(currency: str) -> None:
+    """Else `eur` would be taken for no currency at all, and so for krónur."""
+    assert payment(currency=currency).currency == "ISK"
+
+
+@pytest.mark.parametrize("currency", ["ISKR", "I\nK", "\u0130SK", 7, None])
 def test_a_currency_is_three_letters_or_nothing(currency: object) -> None:
     """ISO 4217."""
     assert payment(currency=currency).currency == ""

@@ -28,7 +28,7 @@ from blikk_payments.errors import (
 )
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.processes import ProcessIdentity
-from blikk_payments.models import ClaimState, Facts, PaymentIntent
+from blikk_payments.models import ClaimState, Facts, PaymentIntent, other_amount
 from blikk_payments.policy import AllowedCreditor, Policy
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
@@ -789,8 +789,20 @@ async def test_another_amount_or_currency_of_blikks_shows_no_link_and_is_warned_
     said = replace(answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1"), amount_isk=amount_isk, currency=currency)
     async with paying(tmp_path, said) as house:
         snapshot = await house.service.create(an_intent())
-        assert (snapshot.record.approval_url, snapshot.record.warnings) == ("", ("other_amount",))
+        told = amount_isk or 1_000, currency or "ISK"
+        assert (snapshot.record.approval_url, snapshot.record.warnings) == ("", (other_amount(*told),))
         assert house.record() == snapshot.record
+
+
+async def test_the_newest_of_blikks_other_amounts_is_the_one_that_is_told(tmp_path: Path) -> None:
+    """A figure that Blikk has corrected since would be told as its word."""
+    said = [replace(answer(payment_id="pay-1"), amount_isk=amount_isk) for amount_isk in (999_900, 2_000, 2_000)]
+    async with paying(tmp_path, said[0]) as house:
+        house.channel.reads.extend(said[1:])
+        await house.service.create(an_intent())
+        record = (await house.service.status(idempotency_key=KEY)).record
+        assert record.warnings == (other_amount(2_000, "ISK"),)
+        assert house.record() == record
 
 
 async def test_after_an_unknown_outcome_another_amount_to_the_account_needs_a_persons_word(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from string import Formatter
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ import pytest
 from blikk_payments.channel.links import check_link
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import ErrorCode, PaymentsError, StatusUnavailable
-from blikk_payments.models import ClaimState, PaymentRecord, Question, QuestionKind
+from blikk_payments.models import ClaimState, PaymentRecord, Question, QuestionKind, other_amount
 from blikk_payments.snapshot import Snapshot, told
 from blikk_tools.about import SERVER_INSTRUCTIONS
 from blikk_tools.instructions import Presentation, Shown
@@ -269,7 +270,7 @@ def test_a_company_name_stays_readable(name: str, language: Language) -> None:
     assert quoted.count("\u2009") == {"Vefur.is ehf.": 1, "Þ.G. verktakar": 1}.get(name, 0)
 
 
-CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name", "other_amount")
+CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name")
 """Warnings after which the payee may not be who the person thinks."""
 
 
@@ -307,6 +308,71 @@ def test_a_person_is_not_bothered_with_warnings_that_are_not_for_them(language: 
     assert Presentation(language=language).cautions(others) == []
     plain = told_as(asking_for_a_person(), language=language).human_instruction
     assert plain == told_as(asking_for_a_person(warnings=("foreign_iban",)), language=language).human_instruction
+
+
+OTHER_AMOUNT = other_amount(999_900, "EUR")
+SAID: dict[Language, tuple[str, str]] = {
+    "en": ("1,234,000 ISK", "999,900 EUR"),
+    "is": ("1.234.000 kr.", "999.900 EUR"),
+}
+MUST_NOT_APPROVE: dict[Language, str] = {"en": "Do not approve", "is": "Ekki samþykkja"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("status", sorted(set(Status)))
+def test_an_amount_of_blikks_that_is_another_one_stands_beside_ours_whatever_the_outcome(
+    status: Status, fresh: bool, language: Language
+) -> None:
+    """999,900 EUR was told as "Paid: 1,000 ISK". `paid` stays Blikk's word, and nobody is sent to an app to approve it."""
+    record = asking_for_a_person(status, warnings=(OTHER_AMOUNT,))
+    result = told_as(record, fresh=fresh, language=language)
+    for text in (result.human_instruction, result.warnings):
+        assert [part for part in SAID[language] if part not in text] == []
+    assert (result.human_action, result.approval_url) == ("none", "")
+    lines = result.human_instruction.split("\n")
+    assert [line for line in lines if all(part in line for part in SAID[language])] == []
+    assert not re.search(r"^(Paid|Greitt): ", result.human_instruction)
+    is_open = result.outcome in ("needs_human", "pending")
+    assert lines[0].startswith(MUST_NOT_APPROVE[language]) == is_open
+    assert not re.search(r"await_payment|Then call|Tell the person that it is paid\.", result.next_step)
+    assert ("word for word" in result.next_step) == (result.outcome != "failed")
+
+
+def test_a_payment_in_doubt_tells_blikks_other_amount_too() -> None:
+    """Two payments for one key, and neither is what was asked for: both are said."""
+    text = told_as(asking_for_a_person(state=ClaimState.UNKNOWN, warnings=(OTHER_AMOUNT,))).human_instruction
+    assert [part for part in (*SAID["en"], "It is not known") if part not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "english", "icelandic"),
+    [
+        (999_900, "ISK", "999,900 ISK", "999.900 kr."),
+        (Decimal("1000.5"), "ISK", "1,000.5 ISK", "1.000,5 kr."),
+        (-1, "USD", "-1 USD", "-1 USD"),
+        (0, "ISK", "0 ISK", "0 kr."),
+        (None, "EUR", "EUR", "EUR"),
+    ],
+)
+def test_blikks_figure_is_written_as_people_write_amounts(
+    amount: int | Decimal | None, currency: str, english: str, icelandic: str
+) -> None:
+    """Blikk's own figure, plainly, in both languages."""
+    warnings = ("foreign_iban", other_amount(amount, currency))
+    assert Presentation(language="en").blikk_says(warnings) == english
+    assert Presentation(language="is").blikk_says(warnings) == icelandic
+    assert Presentation().blikk_says(("foreign_iban",)) == ""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_person_is_not_told_to_open_a_link_that_is_withheld(language: Language) -> None:
+    """A link that fails the rules is withheld: it may be that nothing waits in the bank's app either."""
+    words = PERSON[language]
+    text = told_as(asking_for_a_person(approval_url="https://127.0.0.1/approve"), language=language).human_instruction
+    assert text.split("\n")[0] == words["withheld"]
+    assert words["withheld_end"] in text
+    assert words["bank_app"] not in text
 
 
 # The question
@@ -387,6 +453,9 @@ def all_texts(language: Language, environment: str) -> Iterator[str]:
         fields: dict[str, Any] = {"creditor_name": name, "purpose": purpose, "warnings": CAUTIONS}
         shown = Shown(2**53 - 1, name, "0159-26-•••654", CAUTIONS, purpose)
         for status in Status:
+            warned = (*CAUTIONS, other_amount(Decimal("999999999999999.9999"), "EUR"))
+            other = asking_for_a_person(**{**fields, "warnings": warned}, status=status, amount_isk=2**53 - 1)
+            yield of_snapshot(Snapshot(other, fresh=True), presentation).human_instruction
             for url in (LINK, LONG_HOST, ""):
                 record = asking_for_a_person(**fields, status=status, approval_url=url, amount_isk=2**53 - 1)
                 for lapsed in (False, True):

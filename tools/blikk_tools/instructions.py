@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from blikk_payments.channel.links import Link
 from blikk_payments.errors import ErrorCode, PaymentsError, PossibleDuplicate
-from blikk_payments.identifiers import format_isk
-from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord, Question, QuestionKind
+from blikk_payments.identifiers import format_amount, format_isk
+from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord, Question, QuestionKind, blikks_amount
 from blikk_tools.lines import fitted, joined, quoted
 from blikk_tools.outcomes import HumanAction, Outcome
 from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
@@ -46,17 +46,30 @@ class Presentation:
     sca_hosts: tuple[str, ...] = ()
     loopback: bool = False
 
-    def warning(self, code: str) -> str:
-        """Tell a warning, to model and person alike."""
-        return WARNINGS[self.language][code]
+    def warning(self, code: str, asked_isk: int = 0) -> str:
+        """Tell a warning, to model and person alike; `asked_isk` is what the payment was asked for with."""
+        name = code.partition("=")[0]
+        asked = format_isk(asked_isk, self.language)
+        return WARNINGS[self.language][name].format(figure=self.blikk_says((code,)), asked=asked)
 
     def human_instruction(
-        self, outcome: Outcome, action: HumanAction, shown: Shown, link: Link | None, *, replaces: bool, lapsed: bool
+        self,
+        outcome: Outcome,
+        action: HumanAction,
+        shown: Shown,
+        link: Link | None,
+        *,
+        replaces: bool = False,
+        lapsed: bool = False,
+        withheld: bool = False,
     ) -> str:
         """Tell a person how the payment stands, word for word; `""` where there is nothing to know or do.
 
-        `replaces`: the person was given another link before. `lapsed`: they have had this one for long.
+        `replaces`: the person was given another link before. `lapsed`: they have had this one for long. `withheld`:
+        there is a link that may not be shown.
         """
+        if blikks_amount(shown.warnings):
+            return self._other_amount(outcome, shown)
         match outcome:
             case Outcome.PAID:
                 return _text(self._payment(shown, "paid"))
@@ -66,7 +79,7 @@ class Presentation:
                 return _text(self._words("unknown"), self._payment(shown), self._words("unknown_end"))
             case Outcome.NEEDS_HUMAN if action is not HumanAction.NONE:
                 return _text(
-                    *self._approval(action, shown, link.host if link else "", replaces=replaces),
+                    *self._approval(action, shown, link.host if link else "", replaces=replaces, withheld=withheld),
                     self._words("lapsed" if lapsed and link else "", "done"),
                     link=link,
                 )
@@ -131,20 +144,38 @@ class Presentation:
         words = PERSON[self.language]
         return [words[f"caution_{code}"] for code in warnings if f"caution_{code}" in words]
 
+    def blikk_says(self, warnings: tuple[str, ...]) -> str:
+        """Tell what Blikk names instead of the amount that was asked for; `""` if it names no other."""
+        said = blikks_amount(warnings)
+        return format_amount(*said, self.language) if said else ""
+
     def waiting(self, what: str) -> str:
         """Tell in a progress report what is waited for: `person`, `bank` or `answer`."""
         return PERSON[self.language][f"waiting_for_{what}"]
 
-    def _approval(self, action: HumanAction, shown: Shown, host: str, *, replaces: bool) -> list[list[str]]:
+    def _other_amount(self, outcome: Outcome, shown: Shown) -> str:
+        """Blikk names another amount or currency than was asked for: nobody is to approve that, or to pay it again."""
+        headings = {Outcome.PAID: "other_paid", Outcome.FAILED: "other_failed", Outcome.UNKNOWN: "unknown"}
+        asked, *account = self._payment(shown, "asked_for")
+        says = self._words("blikk_says", figure=self.blikk_says(shown.warnings))
+        end = self._words("unknown_end" if outcome is Outcome.UNKNOWN else "", "other_end")
+        return _text(
+            self._words(headings.get(outcome, "other_open")), [asked, *says, *account], self._cautions(shown), end
+        )
+
+    def _approval(
+        self, action: HumanAction, shown: Shown, host: str, *, replaces: bool, withheld: bool = False
+    ) -> list[list[str]]:
         """What a person does and checks, in two parts: the link goes between them."""
+        heading = "withheld" if withheld else str(action)
         if action is HumanAction.ONBOARDING:
             codes = ["register_first", "no_codes"]
         elif action is HumanAction.BANK_APP:
-            codes = ["check", "nothing_yet", "empty_app"]
+            codes = ["check", "nothing_yet", "withheld_end" if withheld else "empty_app"]
         else:
             codes = ["check", "nothing_yet"]
         about_link = self._words("link_host", "replaces" if replaces else "", host=host) if host else []
-        top = [*self._words(action), *self._payment(shown), *self._cautions(shown)]
+        top = [*self._words(heading), *self._payment(shown), *self._cautions(shown)]
         return [top, [*about_link, *self._words(*codes)]]
 
     def _payment(self, shown: Shown, heading: str = "") -> list[str]:

@@ -42,6 +42,14 @@ BY_STATE: Mapping[str, str] = {
 }
 """By how the payment stands."""
 
+_OTHER_AMOUNT = f"Blikk names another amount or currency than was asked for. {TELL} The operator has to look into it."
+OTHER_AMOUNT: Mapping[Outcome, str] = {
+    Outcome.PAID: f"It is paid. {_OTHER_AMOUNT} {NEVER}",
+    Outcome.NEEDS_HUMAN: f"{_OTHER_AMOUNT} The person must not approve it. {NEVER}",
+    Outcome.PENDING: f"Not final yet. {_OTHER_AMOUNT} {NEVER}",
+}
+"""By how a payment stands of which Blikk names another amount or currency than was asked for."""
+
 AFTER_REFUSAL: Mapping[ErrorCode, str] = {
     ErrorCode.INVALID_ARGUMENTS: (
         f"{THIS_CALL} Correct the named argument and call again with the same idempotency_key."
@@ -147,8 +155,15 @@ MAY_BE_PAID = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.OUTCOME_UNKNOWN})
 """Errors of a create after which nobody may say that no payment was made."""
 
 
-def step_of_payment(outcome: Outcome, action: HumanAction, code: ErrorCode | None, *, has_id: bool, fresh: bool) -> str:
-    """Tell the next step with a payment as it stands; `code` is that of an error that came with it."""
+def step_of_payment(
+    outcome: Outcome, action: HumanAction, code: ErrorCode | None, *, has_id: bool, fresh: bool, other_amount: bool
+) -> str:
+    """Tell the next step with a payment as it stands; `code` is that of an error that came with it.
+
+    `other_amount`: Blikk names another amount or currency than was asked for.
+    """
+    if other_amount and outcome in OTHER_AMOUNT and not code:
+        return OTHER_AMOUNT[outcome]
     if outcome in (Outcome.PAID, Outcome.FAILED):
         return BY_STATE[outcome]
     if outcome is Outcome.REFUSED:

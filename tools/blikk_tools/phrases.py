@@ -35,6 +35,8 @@ _ENGLISH = {
     "nothing_yet": "Nothing is paid until you approve. Never give codes to anyone but your bank.",
     "register_first": "Nothing is paid yet. After that you will be asked to approve the payment.",
     "no_codes": "Never give codes to anyone but your bank.",
+    "withheld": "This payment waits for your approval, but its link is not safe to open",
+    "withheld_end": "Look for it in your bank's app, or else in Blikk's merchant portal.",
     "empty_app": "If the app shows nothing, look in Blikk's merchant portal.",
     "done": "Tell me here when you are done.",
     "replaces": "It takes the place of the one you were given before: use only this one.",
@@ -48,10 +50,12 @@ _ENGLISH = {
     "ask_in_doubt": (
         "It is not known whether an earlier payment to this account was paid.\nDo you want to pay this one as well?"
     ),
-    "caution_other_amount": (
-        "Careful: Blikk names another amount or currency than was asked for.\n"
-        "Do not approve it, and tell whoever runs the payment service."
-    ),
+    "other_paid": "Paid, but Blikk names another amount or currency",
+    "other_failed": "Not paid, and Blikk names another amount or currency",
+    "other_open": "Do not approve this payment: Blikk names another amount or currency",
+    "asked_for": "Asked for: {payment}",
+    "blikk_says": "Blikk says: {figure}",
+    "other_end": "Please do not pay it again. Tell whoever runs the payment service.",
     "ask_duplicate": "The same amount was already sent to the same account.\nDo you want to pay it a second time?",
     "ask_above": "It is above the amount that may be paid without asking you.",
     "ask_end": "Nothing has been sent yet. You will still have to approve it at your bank.",
@@ -119,6 +123,8 @@ _ICELANDIC = {
         "Ekkert hefur verið greitt.\nAð því loknu verður óskað eftir því að þú samþykkir greiðsluna sjálfa."
     ),
     "no_codes": "Gefðu engum kóða nema bankanum þínum.",
+    "withheld": "Þessi greiðsla bíður samþykkis þíns en ekki er óhætt að opna hlekkinn",
+    "withheld_end": "Leitaðu að henni í appi bankans eða í söluaðilagátt Blikk.",
     "empty_app": "Ef ekkert birtist í appinu skaltu líta í söluaðilagátt Blikk.",
     "done": "Láttu mig vita hér þegar þú hefur lokið þessu.",
     "replaces": "Hann kemur í stað þess sem þú fékkst áður: notaðu aðeins þennan.",
@@ -132,10 +138,12 @@ _ICELANDIC = {
     ),
     "ask": "Viltu að þessi greiðsla fari fram?",
     "ask_in_doubt": "Ekki er vitað hvort fyrri greiðsla á þennan reikning var greidd.\nViltu greiða þessa líka?",
-    "caution_other_amount": (
-        "Varúð: Blikk nefnir aðra upphæð eða annan gjaldmiðil en beðið var um.\n"
-        "Ekki samþykkja og láttu rekstraraðila þjónustunnar vita."
-    ),
+    "other_paid": "Greitt, en Blikk nefnir aðra upphæð eða annan gjaldmiðil",
+    "other_failed": "Ekki greitt, og Blikk nefnir aðra upphæð eða annan gjaldmiðil",
+    "other_open": "Ekki samþykkja þessa greiðslu: Blikk nefnir aðra upphæð eða gjaldmiðil",
+    "asked_for": "Beðið var um: {payment}",
+    "blikk_says": "Blikk segir: {figure}",
+    "other_end": "Vinsamlegast greiddu þetta ekki aftur og láttu rekstraraðila þjónustunnar vita.",
     "ask_duplicate": "Sama upphæð hefur þegar verið send á sama reikning.\nViltu greiða hana í annað sinn?",
     "ask_above": "Upphæðin er hærri en greiða má án þess að spyrja þig.",
     "ask_end": "Ekkert hefur verið sent enn og þú þarft líka að samþykkja hjá bankanum.",
@@ -205,8 +213,7 @@ WARNINGS: dict[Language, dict[str, str]] = {
         ),
         "cancelled": "The request to open the link was closed without an answer. Nothing is paid.",
         "other_amount": (
-            "Blikk names another amount or currency than was asked for: "
-            "no link is shown. Tell the person and the operator."
+            "Blikk says {figure}, and {asked} was asked for: no link is shown. Tell the person and the operator."
         ),
         "stray_payment": "Blikk may have made more than one payment for this key. Tell the person and the operator.",
         "not_kept": "The ledger could not be written after Blikk answered: tell the operator.",
@@ -237,7 +244,7 @@ WARNINGS: dict[Language, dict[str, str]] = {
         ),
         "cancelled": "Beiðninni um að opna hlekkinn var lokað án svars. Ekkert hefur verið greitt.",
         "other_amount": (
-            "Blikk nefnir aðra upphæð eða annan gjaldmiðil en beðið var um: "
+            "Blikk segir {figure}, en beðið var um {asked}: "
             "enginn hlekkur er sýndur. Látið greiðandann og rekstraraðila vita."
         ),
         "stray_payment": (

@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict
 from blikk_payments.channel.links import Link, LinkRefused, check_link
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import ErrorCode
-from blikk_payments.models import PaymentRecord
+from blikk_payments.models import PaymentRecord, blikks_amount
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.next_steps import step_of_payment
 from blikk_tools.outcomes import HumanAction, Outcome, outcome_of
+
+LINK_WITHHELD = "link_withheld"
+"""The warning that Blikk gave a link that may not be shown."""
 
 
 class Result(BaseModel):
@@ -83,14 +86,15 @@ class ApprovalStep:
 def approval_step(snapshot: Snapshot, presentation: Presentation) -> ApprovalStep:
     """Decide what a person has to do now, and whether the link may be shown.
 
-    Only a link that Blikk gave just now is shown, and only if it passes the grammar and the operator's hosts.
+    Only a link that Blikk gave just now is shown, and only if it passes the grammar and the operator's hosts. Nobody
+    is to approve another amount than was asked for, in whatever app.
     """
     record = snapshot.record
-    if outcome_of(record) is not Outcome.NEEDS_HUMAN or not snapshot.fresh:
+    if outcome_of(record) is not Outcome.NEEDS_HUMAN or not snapshot.fresh or blikks_amount(record.warnings):
         return ApprovalStep()
     link = shown_link(record, presentation)
     if link is None:
-        return ApprovalStep(HumanAction.BANK_APP, None, "link_withheld" if record.approval_url else "")
+        return ApprovalStep(HumanAction.BANK_APP, None, LINK_WITHHELD if record.approval_url else "")
     onboarding = record.status is Status.USER_ONBOARDING_REQUIRED
     action = HumanAction.ONBOARDING if onboarding else HumanAction.OPEN_LINK
     return ApprovalStep(action, link, "punycode" if link.punycode else "")
@@ -117,7 +121,8 @@ def of_snapshot(
     outcome, step = outcome_of(record), approval_step(snapshot, presentation)
     codes = [*record.warnings, step.warning, note, "lapsed" if lapsed and step.link else ""]
     codes += [] if snapshot.kept else ["not_kept"]
-    code = error.code if error else None
+    error_code = error.code if error else None
+    other_amount = blikks_amount(record.warnings) is not None
     return Result(
         outcome=outcome,
         status=record.status or "",
@@ -131,11 +136,18 @@ def of_snapshot(
         human_instruction=_instruction(snapshot, presentation, step, replaces=replaces, lapsed=lapsed),
         approval_url=step.link.url if step.link else "",
         approval_host=step.link.host if step.link else "",
-        next_step=step_of_payment(outcome, step.action, code, has_id=bool(record.payment_id), fresh=snapshot.fresh),
+        next_step=step_of_payment(
+            outcome,
+            step.action,
+            error_code,
+            has_id=bool(record.payment_id),
+            fresh=snapshot.fresh,
+            other_amount=other_amount,
+        ),
         replayed=snapshot.replayed,
         environment=presentation.environment,
-        warnings=" ".join(presentation.warning(warning) for warning in codes if warning),
-        error_code=code or "",
+        warnings=" ".join(presentation.warning(code, record.amount_isk) for code in codes if code),
+        error_code=error_code or "",
         error_message=error.message if error else "",
         untrusted_bank_text=(error.bank_text if error else "") or record.bank_text,
     )
@@ -150,4 +162,7 @@ def _instruction(
         return presentation.refusal(shown, error.code if error else None)
     if error is not None and error.code is not ErrorCode.OUTCOME_UNKNOWN:
         return presentation.unread(shown if record.amount_isk else None, error.code)
-    return presentation.human_instruction(outcome, step.action, shown, step.link, replaces=replaces, lapsed=lapsed)
+    withheld = step.warning == LINK_WITHHELD
+    return presentation.human_instruction(
+        outcome, step.action, shown, step.link, replaces=replaces, lapsed=lapsed, withheld=withheld
+    )

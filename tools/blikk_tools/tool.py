@@ -46,6 +46,7 @@ class Call:
     payment_id: str = ""
     idempotency_key: str = ""
     cautions: list[str] = field(default_factory=list[str])
+    blikk_says: str = ""
 
     def result(self, snapshot: Snapshot, *, note: str = "") -> Result:
         """Answer with a payment as it stands, and remember what the person is told by it.
@@ -54,6 +55,7 @@ class Call:
         """
         record = snapshot.record
         self.cautions = self.presentation.cautions(record.warnings)
+        self.blikk_says = self.presentation.blikk_says(record.warnings)
         step = approval_step(snapshot, self.presentation)
         replaces = self.shown.show(record.payment_id, step.link)
         lapsed = record.link_may_have_lapsed(self.service.now())

@@ -22,6 +22,9 @@ const WORDS = {
       onboarding: ["First, register at your bank", "After that you will be asked to approve the payment itself."],
       bank_app: ["Approve it in your bank's app",
         "Check that amount and payee are the same there. If the app shows nothing, look in Blikk's merchant portal."],
+      other_open: ["Do not approve this payment",
+        "Blikk says {figure}, which is not what was asked for. Tell whoever runs the payment service."],
+      other_paid: ["Paid, but not as asked for", "Blikk says {figure}. Tell whoever runs the payment service."],
       pending: ["Waiting for the bank", "Nothing for you to do now. It is not paid until it says so here."],
       paid: ["Paid", "There is nothing more to do."],
       REJECTED: ["Not paid", "The payment was rejected and no money was moved. Still want it? Ask in the conversation."],
@@ -55,6 +58,9 @@ const WORDS = {
       onboarding: ["Fyrst þarftu að skrá þig hjá bankanum", "Að því loknu verður óskað eftir því að þú samþykkir greiðsluna sjálfa."],
       bank_app: ["Samþykktu í appi bankans þíns",
         "Gættu að því að upphæð og viðtakandi séu þau sömu þar. Ef ekkert birtist í appinu skaltu líta í söluaðilagátt Blikk."],
+      other_open: ["Ekki samþykkja þessa greiðslu",
+        "Blikk segir {figure}, en það er ekki það sem beðið var um. Láttu rekstraraðila þjónustunnar vita."],
+      other_paid: ["Greitt, en ekki eins og beðið var um", "Blikk segir {figure}. Láttu rekstraraðila þjónustunnar vita."],
       pending: ["Beðið eftir bankanum", "Þú þarft ekkert að gera núna. Ekkert er greitt fyrr en það stendur hér."],
       paid: ["Greitt", "Þú þarft ekki að gera neitt meira."],
       REJECTED: ["Ekki greitt", "Greiðslunni var hafnað og engir peningar færðust. Viltu samt greiða? Láttu vita í samtalinu."],
@@ -80,7 +86,7 @@ const root = document.documentElement;
 const part = (id) => document.getElementById(id);
 const asked = new Map();
 let lastId = 0, language = "en", closed = false, stopped = false;
-let result = null, qr = "", cautions = "", madeAt = 0, lookup = null, input = {};
+let result = null, qr = "", cautions = "", blikkSays = "", madeAt = 0, lookup = null, input = {};
 let timer = 0, delay = FIRST_MS, followedSince = 0, checking = false, unread = false, left = false;
 
 function send(message) {
@@ -120,6 +126,7 @@ function take(answer, answeredAt) {
   stopped = false;
   qr = /^data:image\/svg\+xml;base64,[A-Za-z0-9+/]+=*$/.test(hint.qr ?? "") ? hint.qr : "";
   cautions = typeof hint.cautions === "string" ? hint.cautions : "";
+  blikkSays = typeof hint.blikk_says === "string" ? hint.blikk_says : "";
   madeAt = answeredAt ?? (Number(hint.made_at) || 0) * 1000;
   if (Object.hasOwn(WORDS, hint.language)) language = hint.language;
   if (found.payment_id) lookup = { payment_id: found.payment_id };
@@ -151,6 +158,8 @@ function isFresh() {
 
 function stateOf(address) {
   if (!result) return stopped ? ["stopped", "doubt"] : ["loading", ""];
+  if (blikkSays && result.outcome === "paid") return ["other_paid", "doubt"];
+  if (blikkSays && ["pending", "needs_human"].includes(result.outcome)) return ["other_open", "doubt"];
   switch (result.outcome) {
     case "paid": return ["paid", "good"];
     case "failed": return [["REJECTED", "CANCELLED"].includes(result.status) ? result.status : "ERROR", "bad"];
@@ -174,7 +183,7 @@ function render() {
   const open = address !== null && isFresh();
   const [state, tone] = stateOf(address);
   say("state", words.states[state][0]);
-  say("advice", words.states[state][1]);
+  say("advice", words.states[state][1].replace("{figure}", () => blikkSays));
   part("status").dataset.tone = tone;
 
   const environment = result && Object.hasOwn(words.environment, result.environment) ? result.environment : "";

@@ -30,9 +30,15 @@ PICTURES_AT_MOST: Final = 100
 
 
 def result_meta(
-    ctx: ServerRequestContext[Any, Any], result: Result, presentation: Presentation, cautions: Sequence[str]
+    ctx: ServerRequestContext[Any, Any],
+    result: Result,
+    presentation: Presentation,
+    cautions: Sequence[str],
+    blikk_says: str,
 ) -> dict[str, Any] | None:
     """Language, time (seconds since 1970), what to be careful about, and the QR code of a link; None without cards.
+
+    `blikk_says`: what Blikk names instead of the amount that was asked for, if it names another one.
 
     Never raises: the payment is made by now, and its result must not be lost for a picture.
     """
@@ -41,6 +47,8 @@ def result_meta(
     hint: dict[str, Any] = {"language": presentation.language, "made_at": int(time.time())}
     if cautions:
         hint["cautions"] = " ".join(cautions)
+    if blikk_says:
+        hint["blikk_says"] = blikk_says
     with suppress(LinkRefused, ImportError, ValueError):
         # Checked once more, so that no other text can ever become a picture that a phone opens.
         link = check_link(

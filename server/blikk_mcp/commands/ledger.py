@@ -35,6 +35,7 @@ from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.protocol import Only
 from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.ledger.sqlite.paths import blikk_of
+from blikk_payments.ledger.stored import names_another_amount
 from blikk_payments.models import PaymentRecord
 
 MAX_NOTE = 200
@@ -187,7 +188,7 @@ def _resolve(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespac
         out.terminal.line("Resolved: no payment was made. Its room is given back, and the key may be used again.")
         return 0
     answer = anyio.run(_ask_blikk, settings, arguments.created)
-    if answer.amount_isk not in (None, record.amount_isk) or answer.currency not in ("", "ISK"):
+    if names_another_amount(record, answer):
         raise PaymentsError(
             "Blikk says another amount or currency of that payment: it is not this one. Nothing was changed."
         )

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from blikk_mcp.commands.terminal import Terminal
-from blikk_payments.identifiers import format_isk
+from blikk_payments.identifiers import format_amount, format_isk
 from blikk_payments.ledger.protocol import HistoryEntry
-from blikk_payments.models import PaymentRecord
+from blikk_payments.models import ClaimState, PaymentRecord, blikks_amount
 from blikk_tools.result import outcome_of
 
 NAME_WIDTH = 28
@@ -45,6 +45,8 @@ WIDE_TERMINAL = 160
 
 def what_to_do(record: PaymentRecord) -> str:
     """What somebody has to do about this payment; `""` if nothing."""
+    if (said := blikks_amount(record.warnings)) and record.state is ClaimState.CREATED:
+        return f"Blikk says {format_amount(*said)}, not what was asked for: look in Blikk's merchant portal"
     return WHAT_TO_DO.get(str(record.status or record.state), "").replace("KEY", record.idempotency_key)
 
 

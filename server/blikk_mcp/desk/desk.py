@@ -124,8 +124,8 @@ class Desk:
             payment_id=result.payment_id if clean_text(result.payment_id) == result.payment_id else "",
             replayed=result.replayed,
         )
-        cautions = call.cautions if call else []
-        return _answer(result, hints.result_meta(ctx, result, self._presentation, cautions))
+        cautions, blikk_says = (call.cautions, call.blikk_says) if call else ([], "")
+        return _answer(result, hints.result_meta(ctx, result, self._presentation, cautions, blikk_says))
 
     def _refuse_the_key(self, arguments: Mapping[str, Any] | None) -> None:
         """An agent that has come by the key must not get it into the ledger, or to Blikk as somebody's name."""

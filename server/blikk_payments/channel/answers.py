@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, cast
 
 from blikk_payments.channel.links import MAX_LINK_LENGTH
@@ -23,7 +24,11 @@ PAYMENT_ID_PATTERN = r"^(?!\.{1,2}$)[A-Za-z0-9._~:-]{1,128}$"
 """Ids are opaque to Blikk's callers; these characters cannot change a path, a log line or a sentence."""
 
 _PAYMENT_ID = re.compile(PAYMENT_ID_PATTERN)
-_CURRENCY = re.compile(r"[A-Z]{3}")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_DECIMALS = 4
+_MOST = Decimal(10**15)
+"""A larger amount is taken as this one: it is another one than was asked for all the same."""
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Redact = Callable[[str], str]
@@ -62,14 +67,14 @@ def parse_payment(body: bytes | None, redact: Redact, holds_key: Callable[[str],
     # An id that holds the key would spread it through ledger, logs and the agent's context.
     if not isinstance(payment_id, str) or not is_payment_id(payment_id) or holds_key(payment_id):
         raise Unreadable("it had no usable id")
-    amount, currency = fields.get("amount"), fields.get("currency")
+    currency = fields.get("currency")
     return ChannelPayment(
         payment_id=payment_id,
         status=Status(fields.get("status")),
         redirect_url=_storable(_text(fields, "redirectUrl", redact)),
         bank_text=_clean(_text(fields, "message", redact), redact),
-        amount_isk=amount if isinstance(amount, int) and not isinstance(amount, bool) else None,
-        currency=currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
+        amount_isk=_amount(fields.get("amount")),
+        currency=currency.upper() if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
     )
 
 
@@ -105,6 +110,16 @@ def _clean(text: str, redact: Redact) -> str:
 def _text(fields: dict[str, Any], name: str, redact: Redact) -> str:
     value = fields.get(name)
     return redact(value) if isinstance(value, str) else ""
+
+
+def _amount(value: object) -> int | Decimal | None:
+    """The amount that an answer names, as a number or as text; None if it names none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return None
+    amount = round(min(_MOST, max(-_MOST, Decimal(str(value)))), _DECIMALS)
+    return int(amount) if amount == int(amount) else amount
 
 
 def _problem(entry: object, redact: Redact) -> str:

@@ -7,6 +7,7 @@ for a channel without an account); field names of the strict body as a public in
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -78,12 +79,12 @@ class ChannelPayment:
     """A payment as Blikk answered it.
 
     `redirect_url` is raw and unchecked (`""` if absent); `bank_text` is already cleaned; `amount_isk` and `currency`
-    are what the answer said, if it said so.
+    are what the answer said, if it said so: the amount is a Decimal where it is not whole krónur.
     """
 
     payment_id: str
     status: Status
     redirect_url: str = ""
     bank_text: str = ""
-    amount_isk: int | None = None
+    amount_isk: int | Decimal | None = None
     currency: str = ""

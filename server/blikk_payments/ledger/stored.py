@@ -23,7 +23,15 @@ from blikk_payments.ledger.protocol import (
     IllegalTransition,
 )
 from blikk_payments.lookalikes import skeleton, spelling
-from blikk_payments.models import OTHER_AMOUNT, STRAY_PAYMENT, ClaimState, PaymentIntent, PaymentRecord
+from blikk_payments.models import (
+    OTHER_AMOUNT,
+    STRAY_PAYMENT,
+    ClaimState,
+    PaymentIntent,
+    PaymentRecord,
+    blikks_amount,
+    other_amount,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +196,12 @@ def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -
     elif not answer.redirect_url and answer.status in NEEDS_PERSON:
         url, url_at = "", None
     warnings = record.warnings
-    if names_another_amount(record, answer) and OTHER_AMOUNT not in warnings:
-        warnings = (*warnings, OTHER_AMOUNT)
-    if OTHER_AMOUNT in warnings:
+    if names_another_amount(record, answer):
+        others = (warning for warning in warnings if not warning.startswith(OTHER_AMOUNT))
+        asked_isk = record.amount_isk or None
+        said = asked_isk if answer.amount_isk is None else answer.amount_isk
+        warnings = (*others, other_amount(said, answer.currency or "ISK"))
+    if blikks_amount(warnings):
         url, url_at = "", None
     answered = record._replace(
         warnings=warnings,

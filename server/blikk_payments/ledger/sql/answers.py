@@ -16,7 +16,7 @@ from blikk_payments.ledger.stored import (
     now_unknown,
     objection,
 )
-from blikk_payments.models import STRAY_PAYMENT, ClaimState, PaymentRecord
+from blikk_payments.models import STRAY_PAYMENT, ClaimState, PaymentRecord, blikks_amount
 
 
 def record_with_id(rows: Rows, payment_id: str, now: datetime) -> PaymentRecord | None:
@@ -42,7 +42,7 @@ def write_answer(
         rows.remember(rows.fingerprints.payee(record.creditor_name, before.account_fingerprint))
     detail = {"payment_id": answer.payment_id, "status": answer.status.value}
     if names_another_amount(before.record, answer):
-        detail["blikk_says"] = f"{answer.amount_isk} {answer.currency}"
+        detail["blikk_says"] = " ".join(blikks_amount(record.warnings) or ())
     if note:
         detail["note"] = note
     return rows.save(before, before.ended(record), event, detail, now).record
