@@ -83,6 +83,25 @@ MUTANTS: dict[str, Mutant] = {
             )
         },
     ),
+    "a claim whose process died is sent again": Mutant(
+        FoundBy.STEPS,
+        SqlLedger.claim,
+        {
+            "if earlier is not None and earlier.record.state is not ClaimState.REFUSED:": (
+                "if earlier is not None and earlier.record.state is not ClaimState.REFUSED "
+                "and not self._staleness.reason(earlier, now):"
+            )
+        },
+    ),
+    "an unknown outcome is sent again": Mutant(
+        FoundBy.STEPS,
+        SqlLedger.claim,
+        {
+            "earlier.record.state is not ClaimState.REFUSED": (
+                "earlier.record.state not in (ClaimState.REFUSED, ClaimState.UNKNOWN)"
+            )
+        },
+    ),
     "a payment that Blikk does not show yet is sent again": Mutant(
         FoundBy.CRASHES,
         PaymentService.create,
@@ -158,6 +177,17 @@ MUTANTS: dict[str, Mutant] = {
         FoundBy.STEPS,
         Fingerprints.require_same,
         {"if not same:": "if False:"},
+    ),
+    "a key in conflict is sent again": Mutant(
+        FoundBy.STEPS,
+        SqlLedger.claim,
+        {
+            "rows.fingerprints.require_same(earlier, intent)\n": (
+                "same = earlier.record.amount_isk == intent.amount_isk\n"
+                "            if same: rows.fingerprints.require_same(earlier, intent)\n"
+            ),
+            "return Claim(self._staleness.mark": "if same: return Claim(self._staleness.mark",
+        },
     ),
     "the answer to an earlier attempt is believed": Mutant(
         FoundBy.STEPS,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from blikk_payments.channel.wire import ChannelPayment, Status
+from blikk_payments.errors import IdempotencyConflict
 from blikk_payments.ledger.protocol import RESOLVE_AFTER_SECONDS, SENDING_LIMIT_SECONDS, IllegalTransition
 from blikk_payments.models import ClaimState
 from blikk_payments.snapshot import Snapshot
@@ -19,6 +20,8 @@ from tests.payments.steps.world import World
 KEYS = [f"purchase-{number}" for number in range(1, 7)]
 ACCOUNTS = ["IS015926000001", "IS015926000002"]
 AMOUNTS = [400, 700]
+CALLS_BEFORE_A_CLAIM = 2
+"""Whether the key is known, and whether an equal payment failed just now."""
 CONFIRM = ["", "newest", "newest in doubt", "nonsense"]
 
 
@@ -182,6 +185,41 @@ class Payments(World):
         self.resolve(key)
         self.ask(which, payment, answers, held)
         self.arrive(post)
+
+    @rule(
+        key=st.sampled_from(KEYS),
+        calls=st.integers(1, CALLS_BEFORE_A_CLAIM),
+        other_amount=st.sampled_from(AMOUNTS),
+        other_answers=st.sampled_from(Answers),
+        held=st.booleans(),
+        fate=st.sampled_from(["nothing", "a crash", "time"]),
+        answers=st.sampled_from(Answers),
+    )
+    def hesitate(
+        self,
+        key: str,
+        calls: int,
+        other_amount: int,
+        other_answers: Answers,
+        held: bool,
+        fate: str,
+        answers: Answers,
+    ) -> None:
+        """A process has looked whether the key is free, and stops; before its claim another one is asked for that key."""
+        payment = intent(key, AMOUNTS[0], account_key=ACCOUNTS[0], creditor_name=key)
+        self.processes[0].stop_after(calls)
+        task = self.begin(0, payment)
+        self.ask(1, replace(payment, amount_isk=other_amount), other_answers, held)
+        if fate == "a crash":
+            self.crash(1, seen=True)
+        elif fate == "time":
+            self.time_passes(SENDING_LIMIT_SECONDS)
+        taken = [post for post in self.bank.of_key(key) if not post.free]
+        self.next_request(payment, answers, held=False)
+        self.processes[0].go_on()
+        if taken and taken[-1].intent.amount_isk != payment.amount_isk:
+            assert isinstance(self.finished(task), IdempotencyConflict)
+        self.hear()
 
     @rule()
     def look(self) -> None:

@@ -28,6 +28,8 @@ class Process:
     def __init__(self, number: int, path: Path, bank: Bank, loop: VirtualLoop) -> None:
         self.identity = ProcessIdentity(host="here", boot="b", namespace="n", pid=number, started="1")
         self.dead = False
+        self._calls_left: int | None = None
+        self._goes_on = asyncio.Event()
         self._loop = loop
         self._ledger = SqliteLedger(path, process=self.identity)
         self.service = PaymentService(
@@ -47,9 +49,24 @@ class Process:
 
     async def _run_blocking(self, call: Callable[[], T]) -> T:
         await anyio.lowlevel.checkpoint()
+        if self._calls_left is not None:
+            self._calls_left -= 1
+            if self._calls_left < 0:
+                await self._goes_on.wait()
         if self.dead:
             raise LedgerUnavailable("this process is dead")
         return call()
+
+    def stop_after(self, calls: int) -> None:
+        """Stop before the next call of the ledger but so many."""
+        self._calls_left = calls
+        self._goes_on.clear()
+
+    def go_on(self) -> None:
+        """Do what it had stopped before."""
+        self._calls_left = None
+        self._goes_on.set()
+        self._loop.settle()
 
     def crash(self) -> None:
         """Be gone: what goes on in here from now on reaches nobody."""

@@ -68,14 +68,9 @@ class World(RuleBasedStateMachine):
         conflict = not free and not _same(earlier[-1].intent, payment)
         equal = any(_equal(post.intent, payment) and not post.free for post in self.bank.posts)
         room = self.bank.reserved_isk(now, failed_too=True) + payment.amount_isk <= LIMIT_ISK
-        self.bank.next_answers, self.bank.next_held = answers, held
-        self.bank.intents[key] = payment
+        self.next_request(payment, answers, held)
         count = len(self.bank.posts)
-
-        process = self.processes[which]
-        task = self.call(process.service.create(payment))
-        self.calls.append((payment, process, task))
-        self.loop.settle()
+        task = self.begin(which, payment)
 
         assert free or len(self.bank.posts) == count
         if free and not equal and room:
@@ -83,6 +78,19 @@ class World(RuleBasedStateMachine):
         if conflict:
             assert isinstance(self.finished(task), IdempotencyConflict)
         self.hear()
+
+    def next_request(self, payment: PaymentIntent, answers: Answers, held: bool) -> None:
+        """Whatever is sent next under this key is sent for this payment, and ends like this."""
+        self.bank.next_answers, self.bank.next_held = answers, held
+        self.bank.intents[payment.idempotency_key] = payment
+
+    def begin(self, which: int, payment: PaymentIntent) -> asyncio.Task[Result]:
+        """Ask a process for it, and wait until it has answered or waits for somebody."""
+        process = self.processes[which]
+        task = self.call(process.service.create(payment))
+        self.calls.append((payment, process, task))
+        self.loop.settle()
+        return task
 
     def arrive(self, post: Post) -> None:
         """The answer to a request that was under way comes."""
