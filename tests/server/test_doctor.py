@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -17,9 +18,10 @@ from blikk_mcp.commands import checks
 from blikk_mcp.commands.client_settings import given_by
 from blikk_mcp.commands.clients import CLIENTS
 from blikk_mcp.settings.settings import PRODUCTION_URL, read_settings
+from blikk_payments.errors import OutcomeUnknown
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_sandbox.running import RunningSandbox
-from tests.payments.ledger_factories import allow, intent
+from tests.payments.ledger_factories import allow, answer, intent
 from tests.payments.loopback import as_json, http, loopback
 from tests.server.running import environment
 
@@ -193,17 +195,41 @@ def test_the_history_is_read_only_when_asked_for(tmp_path: Path, monkeypatch: py
     assert "a broken link" in [finding.what for finding in checks.ledger(settings_with(path), verify=True)]
 
 
-def test_a_stray_payment_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two payments of Blikk's for one key: somebody has to look."""
-    path = tmp_path / "state" / "ledger.sqlite3"
-    claimed(path)
+def test_a_stray_payment_is_reported_until_a_person_has_named_the_right_one(
+    doctor: Doctor, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """Two payments of Blikk's for one key, as when the answer to an earlier request comes late: somebody has to look."""
+    environ = environment(sandbox, tmp_path)
+    began = datetime.now(UTC)
+    with SqliteLedger(Path(environ["BLIKK_LEDGER"]), blikk="loopback") as ledger:
+        for number, key in enumerate(("order-0001", "order-0002"), 1):
+            asked = intent(key, 100 * number, account_key=f"IS{number:012}")
+            ledger.claim(asked, allow, window_minutes=0, now=began)
+            ledger.refused(key, 1, code="unauthorized", bank_text="", now=began)
+            ledger.claim(asked, allow, window_minutes=0, now=began)
+            ledger.created(key, 2, answer(f"pay-{number}"), now=began)
+        with pytest.raises(OutcomeUnknown):
+            ledger.created("order-0001", 1, answer("stray-1"), now=began)
 
-    def stray_keys(ledger: SqliteLedger) -> list[str]:
-        return ["order-1"]
+        def listed(*options: str) -> str:
+            code, printed = doctor("list", *options, command="ledger", **environ)
+            assert code == 0
+            return printed
 
-    monkeypatch.setattr(SqliteLedger, "stray_keys", stray_keys)
-    findings = checks.ledger(settings_with(path), verify=False)
-    assert [finding.mark for finding in findings if "order-1" in finding.what] == ["fix"]
+        def strays() -> dict[str, bool]:
+            return {one["idempotency_key"]: one["stray"] for one in map(json.loads, listed("--json").splitlines())}
+
+        words = "two payments for the key order-0001"
+        assert words in doctor(**environ)[1]
+        assert words in listed().replace("\n", " ")
+        assert strays() == {"order-0001": True, "order-0002": False}
+        record = ledger.resolve_created("order-0001", answer("stray-1"), note="Anna looked", now=datetime.now(UTC))
+        assert "stray_payment" not in record.warnings
+        assert ledger.by_key("order-0001", now=datetime.now(UTC)) == record
+    code, printed = doctor(**environ)
+    assert (code, "two payments" in printed) == (0, False)
+    assert "two payments" not in listed()
+    assert strays() == {"order-0001": False, "order-0002": False}
 
 
 DOCUMENT: dict[str, Any] = {"paths": {}}

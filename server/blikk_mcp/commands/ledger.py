@@ -138,12 +138,12 @@ def _none_yet(arguments: argparse.Namespace, settings: Settings, redact: Callabl
 
 
 def _list(ledger: SqlLedger, settings: Settings, arguments: argparse.Namespace, out: Output) -> int:
-    records = _in_order(ledger, only_open=arguments.open)
+    records, strays = _in_order(ledger, only_open=arguments.open), ledger.stray_keys()
     if arguments.json:
         for record in records:
-            out.line(json_line(record_fields(record)))
+            out.line(json_line({**record_fields(record), "stray": record.idempotency_key in strays}))
         return 0
-    for key in ledger.stray_keys():
+    for key in strays:
         out.terminal.marked("✗", stray_message(key), "bold red")
     shown = list(islice(records, arguments.limit + 1))
     if not shown:

@@ -200,7 +200,10 @@ class Ledger(Protocol):
         ...
 
     def stray_keys(self) -> list[str]:
-        """The keys for which Blikk named a payment that the record cannot take: there may be two payments for one key."""
+        """The keys for which there may be two payments: Blikk named one that the record cannot take.
+
+        A key that the operator has resolved since is none of them.
+        """
         ...
 
     def failed_equals(self, intent: PaymentIntent, *, since: datetime) -> tuple[PaymentRecord, ...]:

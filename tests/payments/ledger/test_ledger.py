@@ -429,6 +429,34 @@ def test_an_id_that_another_payment_has_makes_the_outcome_unknown(ledger: Ledger
     assert ledger.verify() == []
 
 
+def test_a_stray_answer_is_open_until_an_operator_settles_it_and_the_next_one_is_open_again(ledger: Ledger) -> None:
+    """What was looked into must not be reported for ever, and what came after it was not looked into."""
+    make(ledger, KEY, "blikk-1")
+    assert ledger.stray_keys() == []
+    for stray, right in (("blikk-2", "blikk-2"), ("blikk-3", "blikk-2")):
+        with pytest.raises(OutcomeUnknown):
+            ledger.created(KEY, 1, answer(stray), now=at(1))
+        assert ledger.stray_keys() == [KEY]
+        record = ledger.resolve_created(KEY, answer(right), note="n", now=at(700))
+        assert (ledger.stray_keys(), record.warnings) == ([], ())
+    assert ledger.verify() == []
+
+
+def test_a_late_answer_with_another_payments_id_puts_a_key_that_was_given_up_in_doubt(ledger: Ledger) -> None:
+    """The operator said "not created", and Blikk answers after all: the key must not be sent again before a look."""
+    make(ledger, KEY, "blikk-1")
+    claim(ledger, intent(OTHER_KEY))
+    ledger.unknown(OTHER_KEY, 1, reason="no answer", now=NOON)
+    ledger.resolve_not_created(OTHER_KEY, note="n", now=at(700))
+
+    with pytest.raises(OutcomeUnknown):
+        ledger.created(OTHER_KEY, 1, answer("blikk-1"), now=at(701))
+
+    assert (known(ledger, OTHER_KEY).state, ledger.stray_keys()) == (ClaimState.UNKNOWN, [OTHER_KEY])
+    ledger.resolve_not_created(OTHER_KEY, note="n", now=at(702))
+    assert ledger.stray_keys() == []
+
+
 def test_blikks_refusal_is_never_overruled_by_an_answer(ledger: Ledger) -> None:
     """Ours: one request has one answer; a second one is kept in the history and not believed."""
     claim(ledger)

@@ -18,6 +18,9 @@ from blikk_payments.ledger.stored import (
 )
 from blikk_payments.models import STRAY_PAYMENT, ClaimState, PaymentRecord, blikks_amount
 
+_SETTLES = frozenset({Event.RESOLVED_CREATED, Event.RESOLVED_NOT_CREATED})
+"""After these no earlier stray answer is open: a person has looked."""
+
 
 def record_with_id(rows: Rows, payment_id: str, now: datetime) -> PaymentRecord | None:
     """The record with this id of Blikk's; of a stray payment its key's, in doubt and without an id or a link."""
@@ -26,6 +29,21 @@ def record_with_id(rows: Rows, payment_id: str, now: datetime) -> PaymentRecord 
         return stored.record
     key = rows.chain.key_of_stray(payment_id) if payment_id else None
     return None if key is None else now_stray(rows.require(key).record, now)
+
+
+def open_strays(rows: Rows) -> list[str]:
+    """The keys with an answer that the record cannot take, and that no operator has settled since."""
+    found: list[str] = []
+    for key in rows.chain.keys_with(Event.STRAY_ANSWER):
+        settled = True
+        for entry in rows.chain.of(key):
+            if entry.event == Event.STRAY_ANSWER:
+                settled = False
+            elif entry.event in _SETTLES:
+                settled = True
+        if not settled:
+            found.append(key)
+    return found
 
 
 def write_answer(
@@ -40,6 +58,9 @@ def write_answer(
         return before.record
     if before.record.state is not ClaimState.CREATED:
         rows.remember(rows.fingerprints.payee(record.creditor_name, before.account_fingerprint))
+    if event is Event.RESOLVED_CREATED:
+        # Somebody has looked, and named the right one.
+        record = record._replace(warnings=tuple(one for one in record.warnings if one != STRAY_PAYMENT))
     detail = {"payment_id": answer.payment_id, "status": answer.status.value}
     if names_another_amount(before.record, answer):
         detail["blikk_says"] = " ".join(blikks_amount(record.warnings) or ())
@@ -70,7 +91,7 @@ def write_created(
     owner = rows.by_payment_id(answer.payment_id)
     if problem is None and owner is not None and owner.key != key:
         problem = OutcomeUnknown("Blikk answered with the id of another payment in the ledger.")
-        if before.record.state is ClaimState.SENDING:
+        if before.record.state is not ClaimState.UNKNOWN:
             after = before.becomes(now_unknown(before.record, now))
             rows.save(before, after, Event.UNKNOWN, {"reason": "payment_id_taken"}, now)
     if problem is None:

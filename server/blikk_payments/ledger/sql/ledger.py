@@ -28,7 +28,7 @@ from blikk_payments.ledger.protocol import (
     Only,
     Recent,
 )
-from blikk_payments.ledger.sql.answers import record_with_id, write_answer, write_created
+from blikk_payments.ledger.sql.answers import open_strays, record_with_id, write_answer, write_created
 from blikk_payments.ledger.sql.facts import facts_of
 from blikk_payments.ledger.sql.rows import PAGE_ROWS, Place, Rows
 from blikk_payments.ledger.sql.staleness import Staleness
@@ -189,7 +189,7 @@ class SqlLedger(Ledger):
 
     def stray_keys(self) -> list[str]:
         """See `Ledger.stray_keys`."""
-        return self._engine.read(lambda rows: rows.chain.keys_with(Event.STRAY_ANSWER))
+        return self._engine.read(open_strays)
 
     def failed_equals(self, intent: PaymentIntent, *, since: datetime) -> tuple[PaymentRecord, ...]:
         """See `Ledger.failed_equals`."""
