@@ -17,6 +17,7 @@ from blikk_payments.ledger.postgres.engine import SKEWED, UNFIT_TEXT, UNREACHABL
 from blikk_payments.ledger.postgres.schema import FOREIGN, NEWER
 from blikk_payments.ledger.protocol import FORGOTTEN
 from blikk_payments.ledger.sql.ledger import SqlLedger
+from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.models import ClaimState
 from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, claim, intent
 from tests.postgres import PostgresServer, running_postgres
@@ -188,6 +189,33 @@ def test_a_database_that_was_restored_from_earlier_is_refused(address: str, ledg
     for key in (OTHER_KEY, "order-0003"):
         with pytest.raises(LedgerUnavailable) as refused:
             claim(ledger, key)
+        assert refused.value.message == FORGOTTEN
+
+
+class OvertakenEngine(PostgresEngine):
+    """One whose next write ends after another one that began later."""
+
+    meanwhile: Callable[[], Any] | None = None
+
+    def write(self, work: Callable[[Rows], Any]) -> Any:
+        result = super().write(work)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return result
+
+
+def test_a_restored_database_is_refused_by_the_newest_payment_though_its_thread_was_overtaken(address: str) -> None:
+    """Eight threads write: whichever returns last does not decide what is the newest."""
+    engine = OvertakenEngine(address)
+    with SqlLedger(engine) as ledger:
+        ledger.check_writable()
+        engine.meanwhile = lambda: claim(ledger, OTHER_KEY)
+        claim(ledger)
+        older = sql(address, "SELECT sequence || ':' || hash FROM history ORDER BY sequence LIMIT 1 OFFSET 1")[0][0]
+        sql(address, f"UPDATE meta SET value = '{older}' WHERE name = 'head'")
+        with pytest.raises(LedgerUnavailable) as refused:
+            claim(ledger, "order-0003")
         assert refused.value.message == FORGOTTEN
 
 

@@ -7,6 +7,7 @@ which an engine runs in a transaction, and may run twice.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -47,6 +48,7 @@ class SqlLedger(Ledger):
         self._sender = (process or ProcessIdentity.current()).dump()
         self._staleness = Staleness(self._sender)
         self._newest_sequence = 0
+        self._newest_lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -247,7 +249,10 @@ class SqlLedger(Ledger):
                 raise LedgerUnavailable(FORGOTTEN)
             return work(rows), rows.chain.head()[0]
 
-        result, self._newest_sequence = self._engine.write(guarded)
+        result, sequence = self._engine.write(guarded)
+        # Threads that wrote one after the other may come here in any order.
+        with self._newest_lock:
+            self._newest_sequence = max(self._newest_sequence, sequence)
         return result
 
     def _outcome(
