@@ -27,6 +27,9 @@ slow: $(VENV)/.dev
 interop: $(VENV)/.dev ## real clients, the large ones too (a gigabyte from npm); writes docs/clients.md
 	BLIKK_CLIENTS_PAGE=docs/clients.md CI=true $(BIN)/python -m pytest tests/interop
 
+fleet: $(VENV)/.dev ## 500 agents on three servers and one PostgreSQL ledger for a minute: nothing lost, nothing paid twice
+	$(BIN)/python -m tests.fleet.load --agents 500 --seconds 60
+
 examples: $(VENV)/.dev ## the agent examples, each in an environment of its own and with its framework's test model
 	$(BIN)/python -m pytest -m slow tests/examples
 
@@ -119,4 +122,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test test-all slow interop examples quick check lint types contracts generated audit docs picture bench mutation eval lock clean
+.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture bench mutation eval lock clean

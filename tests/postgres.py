@@ -78,6 +78,18 @@ class PostgresServer:
         command = [str(self._programs / "pg_ctl"), "-D", str(self._data), "-m", "immediate", "-w", "stop"]
         subprocess.run(command, check=False, capture_output=True, user=nobody(), group=nobody())
 
+    def copy_files(self) -> Path:
+        """A copy of the files of a server that is stopped: what its operator backs up."""
+        copy = self._folder / "copy"
+        # With their owner.
+        subprocess.run(["cp", "-a", str(self._data), str(copy)], check=True)
+        return copy
+
+    def put_back(self, copy: Path) -> None:
+        """Put a copy in the place of the files of a server that is stopped."""
+        shutil.rmtree(self._data)
+        copy.rename(self._data)
+
     def pid(self) -> int:
         """The server's main process."""
         return int((self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])

@@ -96,13 +96,15 @@ class Process:
     async def send(self, method: str, params: Mapping[str, Any] | None = None, *, notify: bool = False) -> int:
         """One message; the id of the request."""
         self._last_id += 1
+        # Others may send while this one waits for the pipe.
+        number = self._last_id
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
         if params is not None:
             message["params"] = params
         if not notify:
-            message["id"] = self._last_id
+            message["id"] = number
         await self.send_line(json.dumps(message))
-        return self._last_id
+        return number
 
     async def receive(self) -> dict[str, Any]:
         """The next message on stdout, which has to be JSON."""
