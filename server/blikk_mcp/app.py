@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.abc
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared import _otel  # pyright: ignore[reportPrivateUsage]
 from opentelemetry.trace import NoOpTracer
 
 from blikk_mcp import __version__
-from blikk_mcp.card import EXTENSION
+from blikk_mcp.card import EXTENSION as CARDS
 from blikk_mcp.desk.state_boundary import LazyStateBoundary, read_answers
+from blikk_mcp.desk.task_requests import EXTENSION as TASKS
+from blikk_mcp.desk.task_requests import TaskParams, check_takes_tasks
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings
 from blikk_tools.about import SERVER_INSTRUCTIONS
@@ -51,12 +53,18 @@ class App:
             title="Blikk payments",
             instructions=SERVER_INSTRUCTIONS,
             on_list_tools=self._list_tools,
-            on_call_tool=self._call_tool,
             on_list_resources=self._list_resources,
             on_list_resource_templates=self._list_resource_templates,
             on_read_resource=self._read_resource,
         )
-        server.extensions[EXTENSION] = {}
+        server.extensions[CARDS] = {}
+        # Only the modern era tells of extensions, and only there is this one used.
+        server.extensions[TASKS] = {}
+        # Not `on_call_tool`, whose type knows nothing of tasks.
+        server.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
+        server.add_request_handler("tasks/get", TaskParams, self._get_task)
+        server.add_request_handler("tasks/cancel", TaskParams, self._cancel_task)
+        server.add_request_handler("tasks/update", TaskParams, self._update_task)
         # In the place of the SDK's own middleware, which makes spans.
         server.middleware[:] = [LazyStateBoundary(), read_answers]
         _make_no_spans()
@@ -71,15 +79,17 @@ class App:
     async def _keep_desk(self, *, task_status: anyio.abc.TaskStatus[Desk]) -> None:
         """Open the desk, and close it at the end: both in this one task, which is no caller's."""
         from blikk_mcp.desk.desk import Desk
+        from blikk_mcp.desk.tasks import Tasks
 
         if not isinstance(self._settings, Settings):
-            task_status.started(Desk(self._settings, None, self._redactor))
+            task_status.started(Desk(self._settings, None, self._redactor, Tasks(self._tasks)))
             return
         from blikk_mcp.payments import running_service
 
-        async with running_service(self._settings, self._redactor) as service:
-            task_status.started(Desk(self._settings, service, self._redactor))
+        async with running_service(self._settings, self._redactor) as service, anyio.create_task_group() as watching:
+            task_status.started(Desk(self._settings, service, self._redactor, Tasks(watching, service.now)))
             await self._closing.wait()
+            watching.cancel_scope.cancel()
 
     def close(self) -> None:
         """Let the desk go, after its requests under way."""
@@ -88,10 +98,23 @@ class App:
     async def _list_tools(self, ctx: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return (await self._at_desk()).listed
 
-    async def _call_tool(
-        self, ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    async def _call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> HandlerResult:
         return await (await self._at_desk()).call(ctx, params)
+
+    async def _get_task(self, ctx: Context, params: TaskParams) -> HandlerResult:
+        check_takes_tasks(ctx)
+        return (await self._at_desk()).tasks.get(params.task_id)
+
+    async def _cancel_task(self, ctx: Context, params: TaskParams) -> HandlerResult:
+        check_takes_tasks(ctx)
+        (await self._at_desk()).tasks.cancel(params.task_id)
+        return {}
+
+    async def _update_task(self, ctx: Context, params: TaskParams) -> HandlerResult:
+        # A task never asks for input, and answers to what was not asked are to be ignored.
+        check_takes_tasks(ctx)
+        (await self._at_desk()).tasks.get(params.task_id)
+        return {}
 
     async def _list_resources(
         self, ctx: Context, params: types.PaginatedRequestParams | None

@@ -109,7 +109,7 @@ async def test_a_tool_that_shows_a_payment_links_the_card_which_may_not_pay(envi
     }
     assert declared is not None
     # The handshake's revisions have no field for it, and the SDK leaves it out; hosts go by the tools there.
-    assert declared.extensions == ({EXTENSION: {}} if mode == "auto" else None)
+    assert (declared.extensions or {}).get(EXTENSION) == ({} if mode == "auto" else None)
 
 
 @ERAS

@@ -2,19 +2,22 @@
 
 Where the client can open a link for the person, it is asked to, once a link, and the waiting goes on beside it.
 Everywhere else the ordinary result carries the link. Either way only Blikk's status says what was paid.
+
+Where the client can come back for a result, a wait for a person who knows goes on in the background.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
 from pydantic import Field, field_validator
 
 from blikk_payments.channel.wire import NEEDS_PERSON
-from blikk_payments.models import PaymentRecord
+from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS, PaymentRecord
 from blikk_payments.service import FIRST_READING_SECONDS
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.arguments import Arguments, checked, input_schema
@@ -23,6 +26,12 @@ from blikk_tools.handed_links import Answer, HandedLink, Opener
 from blikk_tools.instructions import Shown
 from blikk_tools.result import ApprovalStep, Result, approval_step, output_schema
 from blikk_tools.tool import Annotations, Call, Tool
+
+SETTLING_SECONDS = 300.0
+"""What is left for the money to move if the person approved at the last moment."""
+
+WATCH_SECONDS = LINK_MAY_HAVE_LAPSED_SECONDS + SETTLING_SECONDS
+"""How long a wait in the background lasts; like any other it then ends with the state so far."""
 
 DESCRIPTION = (
     "Wait until a payment is final. Returns early when a person has to act, unless human_informed is true. "
@@ -58,10 +67,16 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
         payment_id = record.payment_id
     seconds = min(arguments.wait_seconds or call.waits.default_seconds, call.waits.most_seconds)
     waiting = _Waiting(call, payment_id, seconds, told=arguments.human_informed)
+    if arguments.human_informed and (result := await waiting.in_background()) is not None:
+        return result
     snapshot = await waiting.look()
     note = ""
     while call.opener is not None and not note and (step := waiting.to_hand_over(snapshot)):
         snapshot, note = await waiting.hand_over(call.opener, step, snapshot)
+    if call.background is not None and waiting.was_opened(snapshot.record):
+        if (result := await waiting.in_background(snapshot.record)) is not None:
+            return result
+        snapshot = await waiting.look()
     await waiting.finish(snapshot)
     return call.result(snapshot, note=note)
 
@@ -93,6 +108,36 @@ class _Waiting:
         return await self._call.service.wait(
             self._payment_id, seconds=max(0.0, left), until=stop, tick=tick, first_reading_seconds=max(0.0, first)
         )
+
+    async def in_background(self, informed_of: PaymentRecord | None = None) -> Result | None:
+        """Wait for as long as it takes a person, without holding up the call; None where that cannot be.
+
+        `informed_of`: what the person knows; by default what the first reading says.
+        """
+        if self._call.background is None:
+            return None
+        result = await self._call.background.run(partial(self._watch, informed_of))
+        if result is None:
+            self._call.background = None
+        return result
+
+    async def _watch(self, informed_of: PaymentRecord | None, seen: Callable[[PaymentRecord], None]) -> Result:
+        """Wait for the end, or until a person has to do something else than they know of: there is no call that ends."""
+
+        def stop(record: PaymentRecord) -> bool:
+            nonlocal informed_of
+            informed_of = informed_of or record
+            seen(record)
+            is_known = (record.status, record.approval_url) == (informed_of.status, informed_of.approval_url)
+            return record.status in NEEDS_PERSON and not is_known
+
+        return self._call.result(await self._call.service.wait(self._payment_id, seconds=WATCH_SECONDS, until=stop))
+
+    def was_opened(self, record: PaymentRecord) -> bool:
+        """Whether the person agreed to open the link that is waiting for them."""
+        handed = self._call.handed.of(self._payment_id)
+        is_waiting = record.status in NEEDS_PERSON and handed is not None and handed.url == record.approval_url
+        return is_waiting and handed is not None and handed.answer == "accept"
 
     def to_hand_over(self, snapshot: Snapshot) -> ApprovalStep | None:
         """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
@@ -162,6 +207,9 @@ class _Waiting:
     def _knows(self, record: PaymentRecord, knows_of: str) -> bool:
         if self._told or (knows_of and record.approval_url == knows_of):
             return True
+        if self._call.background is not None:
+            # Come back for every link, also for one that was opened: the rest of its wait needs no call.
+            return False
         handed = self._call.handed.of(self._payment_id)
         if handed is None or handed.url != record.approval_url or self._call.opener is None:
             return False

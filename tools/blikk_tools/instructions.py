@@ -150,7 +150,7 @@ class Presentation:
         return format_amount(*said, self.language) if said else ""
 
     def waiting(self, what: str) -> str:
-        """Tell in a progress report what is waited for: `person`, `bank` or `answer`."""
+        """Tell in a progress report what is waited for: `person`, `bank`, `answer`, or `nothing` any more."""
         return PERSON[self.language][f"waiting_for_{what}"]
 
     def _other_amount(self, outcome: Outcome, shown: Shown) -> str:

@@ -95,6 +95,7 @@ _ENGLISH = {
     "waiting_for_person": "Waiting for the person to approve at their bank",
     "waiting_for_bank": "Waiting for the bank",
     "waiting_for_answer": "Waiting for an answer to the question",
+    "waiting_for_nothing": "No longer waiting. The payment itself was not cancelled and may still be paid.",
 }
 
 _ICELANDIC = {
@@ -183,6 +184,7 @@ _ICELANDIC = {
     "waiting_for_person": "Beðið eftir samþykki hjá bankanum",
     "waiting_for_bank": "Beðið eftir bankanum",
     "waiting_for_answer": "Beðið eftir svari við spurningunni",
+    "waiting_for_nothing": "Ekki er beðið lengur. Hætt var við að bíða en ekki við greiðsluna: hún getur enn farið fram.",
 }
 
 PERSON: dict[Language, dict[str, str]] = {"en": _ENGLISH, "is": _ICELANDIC}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from blikk_payments.collaborators import Asker
-from blikk_payments.models import PaymentIntent
+from blikk_payments.models import PaymentIntent, PaymentRecord
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.handed_links import HandedLinks, Opener, ShownLinks
@@ -20,6 +20,17 @@ class Progress(Protocol):
     """Reports to the caller that a wait goes on; does nothing if the caller did not ask for it."""
 
     async def __call__(self, done_seconds: float, of_seconds: float, message: str) -> None: ...
+
+
+class Background(Protocol):
+    """Lets a wait go on after its call, for a client that fetches the result when there is one."""
+
+    async def run(self, wait: Callable[[Callable[[PaymentRecord], None]], Awaitable[Result]]) -> Result | None:
+        """The result of `wait` if it comes in a moment; None, with nothing started, if there is no room for one more.
+
+        `wait` calls what it is given with every reading. Where it goes on for longer, this raises what ends the call.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class Call:
     waits: WaitLimits = field(default_factory=WaitLimits)
     asker: Asker | None = None
     opener: Opener | None = None
+    background: Background | None = None
     handed: HandedLinks = field(default_factory=HandedLinks)
     shown: ShownLinks = field(default_factory=ShownLinks)
     intent: PaymentIntent | None = None

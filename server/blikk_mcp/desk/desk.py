@@ -10,12 +10,14 @@ from typing import Any
 
 import anyio
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from blikk_mcp.card import hints, page
 from blikk_mcp.desk.asking import AnswerNeeded, asker_for
 from blikk_mcp.desk.opening import opener_for
+from blikk_mcp.desk.task_requests import takes_tasks
+from blikk_mcp.desk.tasks import Tasks, TaskStarted, TaskWait
 from blikk_mcp.logs import log_event
 from blikk_mcp.payments import presentation_of
 from blikk_mcp.redaction.redactor import Redactor
@@ -52,8 +54,11 @@ class NotConfigured(PaymentsError):
 class Desk:
     """Where calls are taken. With unusable settings it lists its tools all the same, and every call says what to correct."""
 
-    def __init__(self, settings: Settings | SettingsError, service: PaymentService | None, redactor: Redactor) -> None:
+    def __init__(
+        self, settings: Settings | SettingsError, service: PaymentService | None, redactor: Redactor, tasks: Tasks
+    ) -> None:
         self._settings = settings
+        self.tasks = tasks
         self._service = service
         self._redactor = redactor
         self._under_way = 0
@@ -71,9 +76,7 @@ class Desk:
             tools=[_listed(tool, always_load=settings.always_load) for tool in self._tools.values()]
         )
 
-    async def call(
-        self, ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    async def call(self, ctx: Context, params: types.CallToolRequestParams) -> HandlerResult:
         """One call of a tool, from its arguments to its result, and its log line.
 
         Raises:
@@ -91,30 +94,41 @@ class Desk:
         finally:
             self._under_way -= 1
 
-    async def _call(
-        self, tool: Tool, ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    async def _call(self, tool: Tool, ctx: Context, params: types.CallToolRequestParams) -> HandlerResult:
         started = time.monotonic()
         call: Call | None = None
         try:
             call = self._prepare(ctx, params)
+            if takes_tasks(ctx):
+                call.background = self._background(tool, started, ctx, call)
             self._refuse_the_key(params.arguments)
             result = await tool.run(call, params.arguments)
         except AnswerNeeded as needed:
             self._log(tool, started, outcome="asked")
             return needed.result
-        except PaymentsError as error:
-            result = of_error(error, tool.name, self._presentation, call)
+        except TaskStarted as begun:
+            self._log(tool, started, outcome="task")
+            return begun.answer
         except anyio.get_cancelled_exc_class():
             self._log(tool, started, outcome="cancelled")
             raise
-        except Exception:
-            logger.exception("a tool failed unexpectedly")
-            defect = PaymentsError("an unexpected error; the server's log has more")
-            result = of_error(defect, tool.name, self._presentation, call)
+        except Exception as error:  # noqa: BLE001 - every error becomes a result
+            result = self._failed(tool, error, call)
         if isinstance(result, PaymentList):
             self._log(tool, started, outcome="listed")
             return _answer(result, None)
+        return self._told(tool, started, ctx, call, result)
+
+    def _failed(self, tool: Tool, error: Exception, call: Call | None) -> Result:
+        if not isinstance(error, PaymentsError):
+            logger.error("a tool failed unexpectedly", exc_info=error)
+            error = PaymentsError("an unexpected error; the server's log has more")
+        return of_error(error, tool.name, self._presentation, call)
+
+    def _told(
+        self, tool: Tool, started: float, ctx: Context, call: Call | None, result: Result
+    ) -> types.CallToolResult:
+        """The answer to a call, and its log line."""
         self._log(
             tool,
             started,
@@ -126,6 +140,14 @@ class Desk:
         )
         cautions, blikk_says = (call.cautions, call.blikk_says) if call else ([], "")
         return _answer(result, hints.result_meta(ctx, result, self._presentation, cautions, blikk_says))
+
+    def _background(self, tool: Tool, started: float, ctx: Context, call: Call) -> TaskWait:
+        return TaskWait(
+            self.tasks,
+            self._presentation,
+            failed=lambda error: self._failed(tool, error, call),
+            told=lambda result: self._told(tool, started, ctx, call, result),
+        )
 
     def _refuse_the_key(self, arguments: Mapping[str, Any] | None) -> None:
         """An agent that has come by the key must not get it into the ledger, or to Blikk as somebody's name."""
