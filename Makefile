@@ -67,6 +67,9 @@ docs: $(VENV)/.dev picture ## write the generated parts of the README, the packa
 picture: $(VENV)/.runtime ## draw docs/demo.svg, the README's picture of the demo
 	$(BIN)/python docs/picture.py
 
+release-check: $(VENV)/.dev ## all that has to be so before a release; leaves wheel, sdist, licences and SBOM in dist/
+	$(BIN)/python packaging/release_check.py
+
 bench: $(VENV)/.dev ## what docs/measurements.md says, measured
 	broken=0; for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || broken=1; done; exit $$broken
 
@@ -122,4 +125,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture bench mutation eval lock clean
+.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture release-check bench mutation eval lock clean
