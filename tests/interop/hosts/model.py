@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,9 +43,14 @@ class Script:
     tools: set[str] = field(default_factory=set[str])
     failures: list[str] = field(default_factory=list[str])
 
-    def next(self, texts: list[str], offered: list[str]) -> tuple[str, dict[str, Any]] | str:
-        """The next tool call with its name as the client knows it, or the words to say."""
-        results = [found for text in texts if (found := result_in(text)) is not None]
+    def next(
+        self, texts: list[str], offered: list[str], notices: Sequence[str] = ()
+    ) -> tuple[str, dict[str, Any]] | str:
+        """The next tool call with its name as the client knows it, or the words to say.
+
+        `notices`: what the client told the model besides, which brings results and is no step.
+        """
+        results = [found for text in (*texts, *notices) if (found := result_in(text)) is not None]
         self.results = max(self.results, results, key=len)
         self.tools |= set(offered)
         step = self.steps[min(len(texts), len(self.steps) - 1)]
@@ -160,11 +165,13 @@ def _joined(content: Any) -> str:
 def _anthropic(body: dict[str, Any], script: Script) -> dict[str, Any] | str:
     offered = [tool["name"] for tool in body.get("tools", [])]
     texts: list[str] = []
+    notices: list[str] = []
     for message in body["messages"]:
         if isinstance(message["content"], list):
             blocks = cast(list[dict[str, Any]], message["content"])
             texts += [_joined(block.get("content")) for block in blocks if block["type"] == "tool_result"]
-    said = script.next(texts, offered) if offered else "{}"
+            notices += [block["text"] for block in blocks if "<task-notification>" in block.get("text", "")]
+    said = script.next(texts, offered, notices) if offered else "{}"
     if isinstance(said, str):
         block: dict[str, Any]
         block, delta, reason = {"type": "text", "text": ""}, {"type": "text_delta", "text": said}, "end_turn"

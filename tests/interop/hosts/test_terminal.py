@@ -20,7 +20,7 @@ from tests.interop.hosts.hosts import (
     write_config,
 )
 from tests.interop.hosts.model import Call, Result, Say, Script, scripted_model
-from tests.interop.hosts.scenarios import COFFEE
+from tests.interop.hosts.scenarios import COFFEE, SAY, payments_made
 from tests.interop.hosts.terminal import Terminal, terminal
 from tests.interop.report import Row, npm_version
 
@@ -70,6 +70,12 @@ def paying(results: list[Result]) -> dict[str, Any]:
     return {"payment_id": results[-1]["payment_id"], "human_informed": True}
 
 
+def awaiting_forged(results: list[Result]) -> dict[str, Any]:
+    """Wait for the payment to the forged payee, also if what came of the other one was told after it."""
+    created = next(result for result in results if result["idempotency_key"] == FORGED["idempotency_key"])
+    return {"payment_id": created["payment_id"]}
+
+
 def test_amount_payee_and_caution_are_on_the_screen_when_a_link_to_a_forged_payee_is_offered(
     tmp_path: Path, clients: list[Row]
 ) -> None:
@@ -78,8 +84,8 @@ def test_amount_payee_and_caution_are_on_the_screen_when_a_link_to_a_forged_paye
         Call("create_payment", lambda results: COFFEE),
         Call("await_payment", paying),
         Call("create_payment", lambda results: FORGED),
-        Call("await_payment", lambda results: {"payment_id": results[-1]["payment_id"]}),
-        Call("await_payment", lambda results: {"payment_id": results[-1]["payment_id"]}),
+        Call("await_payment", awaiting_forged),
+        Call("await_payment", awaiting_forged),
         Say(lambda results: f"It is {results[-1]['outcome']}."),
     ]
     script = Script(steps)
@@ -102,5 +108,38 @@ def test_amount_payee_and_caution_are_on_the_screen_when_a_link_to_a_forged_paye
             npm_version(HERE, "@anthropic-ai/claude-code"),
             revision_spoken(tmp_path),
             "the URL question for a forged payee, 80 columns",
+        )
+    )
+
+
+def test_a_model_whose_turn_is_over_is_woken_when_the_person_has_approved(tmp_path: Path, clients: list[Row]) -> None:
+    """Claude Code takes a wait as a task (SEP-2663): the turn ends, and what the bank says begins another."""
+    script = Script(
+        [
+            Call("create_payment", lambda results: COFFEE),
+            Call("await_payment", lambda results: {"payment_id": results[-1]["payment_id"], "human_informed": True}),
+            SAY,
+        ]
+    )
+    with scripted_model(script) as base, terminal() as running:
+        start(running, tmp_path, base)
+        ask(running, "Please pay the coffee.")
+        running.wait_for(lambda shown: "It is needs_human." in shown and "1 MCP task" in shown)
+        approve_now(script.results[0]["approval_url"])
+        running.wait_for(lambda shown: "It is paid." in shown)
+        made = payments_made(script.results)
+
+    assert [result["outcome"] for result in script.results] == ["needs_human", "paid"]
+    assert (made, script.failures) == (1, [])
+    asked = [json.loads(line) for file in tmp_path.glob("from.*") for line in file.read_text("utf-8").splitlines()]
+    called = [message["params"]["name"] for message in asked if message.get("method") == "tools/call"]
+    assert called == ["create_payment", "await_payment"]
+    assert any(message.get("method") == "tasks/get" for message in asked)
+    clients.append(
+        Row(
+            "Claude Code, terminal",
+            npm_version(HERE, "@anthropic-ai/claude-code"),
+            revision_spoken(tmp_path),
+            "a wait as a task: the model is woken when the person has approved",
         )
     )
