@@ -9,8 +9,9 @@ import pytest
 
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
-from tests.interop.codex.app_server import Codex, Era, Person, installed_codex, running_codex
+from tests.interop.codex.app_server import HERE, Codex, Era, Person, installed_codex, running_codex
 from tests.interop.node import result_of
+from tests.interop.report import Row, npm_version
 from tests.sandbox_control import paid, received
 from tests.server.running import PAYMENT, environment
 
@@ -46,6 +47,11 @@ def asking(environ: dict[str, str]) -> dict[str, str]:
     return {**environ, "BLIKK_ASK_ABOVE_ISK": "500"}
 
 
+def row(revision: str, exercised: str) -> Row:
+    """What the page of clients says of it."""
+    return Row("Codex, `app-server`", npm_version(HERE, "@openai/codex"), revision, exercised)
+
+
 async def called(codex: Codex, tool: str, **arguments: Any) -> dict[str, Any]:
     """A tool's structured result, the same in both halves."""
     return result_of((await codex.call(tool, **arguments))["result"])
@@ -64,7 +70,7 @@ async def test_codex_lists_the_three_tools(program: Path, environ: dict[str, str
 
 @ERAS
 async def test_a_payment_through_codex_is_approved_by_its_link_and_ends_paid(
-    program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, era: Era
+    program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, era: Era, clients: list[Row]
 ) -> None:
     """Ours, the main job: the answer has the link, and waiting as `next_step` says ends with what the bank did."""
     async with running_codex(program, era, environ, tmp_path) as codex:
@@ -75,22 +81,26 @@ async def test_a_payment_through_codex_is_approved_by_its_link_and_ends_paid(
         assert looked["approval_url"] == created["approval_url"]
         await approve(created["approval_url"])
         ended = await called(codex, "await_payment", payment_id=created["payment_id"], human_informed=True)
+        revision, _ = codex.declared()
     assert (ended["outcome"], paid(sandbox)) == ("paid", [created["payment_id"]])
+    clients.append(row(revision, "paid"))
 
 
 @ERAS
 async def test_a_yes_given_in_codex_lets_the_payment_pass(
-    program: Path, asking: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, era: Era
+    program: Path, asking: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, era: Era, clients: list[Row]
 ) -> None:
     """Ours: above BLIKK_ASK_ABOVE_ISK a person confirms through the client before anything is sent."""
     person = Person([YES])
     async with running_codex(program, era, asking, tmp_path, person) as codex:
         created = await called(codex, "create_payment", **PAYMENT)
+        revision, _ = codex.declared()
     assert created["outcome"] == "needs_human"
     (asked,) = person.asked
     assert (asked["serverName"], asked["mode"]) == ("blikk", "form")
     assert "1,000 ISK" in asked["message"]
     assert len(received(sandbox)) == 1
+    clients.append(row(revision, "a person asked above the threshold"))
 
 
 @ERAS
@@ -109,7 +119,7 @@ async def test_anything_but_a_yes_given_in_codex_sends_nothing(
 
 
 async def test_codex_hands_the_link_over_while_the_payment_is_waited_for(
-    program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path
+    program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, clients: list[Row]
 ) -> None:
     """MCP, URL elicitation: Codex declares it, in 2025-06-18 already; the wait ends with what the bank did."""
     person = Person([{"action": "accept"}], approves=True)
@@ -117,10 +127,12 @@ async def test_codex_hands_the_link_over_while_the_payment_is_waited_for(
         created = await called(codex, "create_payment", **PAYMENT)
         ended = await called(codex, "await_payment", payment_id=created["payment_id"], wait_seconds=20)
         assert "notifications/elicitation/complete" in codex.notifications()
+        revision, _ = codex.declared()
     (asked,) = person.asked
     assert (asked["serverName"], asked["mode"], asked["url"]) == ("blikk", "url", created["approval_url"])
     assert "1,000 ISK" in asked["message"]
     assert (ended["outcome"], paid(sandbox)) == ("paid", [created["payment_id"]])
+    clients.append(row(revision, "the link opened by the client"))
 
 
 async def test_a_person_who_does_not_open_the_link_in_codex_has_paid_nothing(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from blikk_tools.catalog import ALL_TOOLS
-from tests.interop.node import INSTALLED, SERVER, Node, result_of
+from tests.interop.node import HERE, INSTALLED, SERVER, Node, result_of
+from tests.interop.recorder import recorded_server, revision_spoken
+from tests.interop.report import Row, npm_version
 
 pytestmark = pytest.mark.node
 
@@ -33,7 +37,21 @@ def calling(tool: str, **values: str) -> list[str]:
     return inspect("--method", "tools/call", "--tool-name", tool, *(["--tool-arg", *pairs] if pairs else []))
 
 
-def test_the_inspector_lists_the_three_tools_with_all_that_a_client_needs(node: Node) -> None:
+@pytest.fixture(scope="module")
+def exercised(node: Node, clients: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]:
+    """Notes for the page of clients what this one was exercised with."""
+    folder: Path = tmp_path_factory.mktemp("inspector")
+    node.answer(
+        *(INSPECTOR, "--cli", recorded_server(folder), "--sandbox"),
+        *("--method", "tools/call", "--tool-name", "list_payments"),
+    )
+    version, revision = npm_version(HERE, "@modelcontextprotocol/inspector"), revision_spoken(folder)
+    return lambda what: clients.append(Row("MCP Inspector, CLI", version, revision, what))
+
+
+def test_the_inspector_lists_the_tools_with_all_that_a_client_needs(
+    node: Node, exercised: Callable[[str], None]
+) -> None:
     """Ours: every tool has a title, a description, both schemas and all four annotations."""
     tools: list[dict[str, Any]] = node.answer(*inspect("--method", "tools/list"))["tools"]
     assert [tool["name"] for tool in tools] == [
@@ -45,6 +63,7 @@ def test_the_inspector_lists_the_three_tools_with_all_that_a_client_needs(node: 
     for tool in tools:
         assert {"title", "description", "inputSchema", "outputSchema"} <= tool.keys()
         assert tool["annotations"].keys() == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+    exercised("every tool listed")
 
 
 def test_the_inspector_lists_the_tools_without_a_key_and_a_call_names_the_setting(node: Node) -> None:
@@ -59,12 +78,13 @@ def test_the_inspector_lists_the_tools_without_a_key_and_a_call_names_the_settin
     assert "BLIKK_API_KEY" in refused["error_message"]
 
 
-def test_the_inspector_creates_a_payment(node: Node) -> None:
+def test_the_inspector_creates_a_payment(node: Node, exercised: Callable[[str], None]) -> None:
     """Ours, the main job: the answer says what a person has to do, with the link."""
     created = result_of(node.answer(*calling("create_payment", **PAYMENT)))
     assert (created["outcome"], created["human_action"]) == ("needs_human", "open_link")
     assert created["amount"] == 4900
     assert created["approval_url"] in created["human_instruction"]
+    exercised("created")
 
 
 @pytest.mark.parametrize("tool", ["get_payment_status", "await_payment"])
@@ -74,12 +94,13 @@ def test_the_inspector_calls_the_reading_tools(node: Node, tool: str) -> None:
     assert (answered["outcome"], answered["error_code"]) == ("unknown", "not_found")
 
 
-def test_the_inspector_shows_a_refusal_as_a_result(node: Node) -> None:
+def test_the_inspector_shows_a_refusal_as_a_result(node: Node, exercised: Callable[[str], None]) -> None:
     """Ours: a bad argument is named with its rule, in a result of the same shape."""
     refused = result_of(node.answer(*calling("create_payment", **{**PAYMENT, "creditor_ssn": "551073-033"})))
     assert (refused["outcome"], refused["error_code"]) == ("refused", "invalid_arguments")
     assert "creditor_ssn" in refused["error_message"]
     assert "551073" not in refused["error_message"]
+    exercised("refused")
 
 
 def test_the_inspector_reports_an_unknown_tool_as_a_protocol_error(node: Node) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.interop.node import HERE, SERVER, Node, result_of
+from tests.interop.recorder import recorded_server, revision_spoken
+from tests.interop.report import Row, npm_version
 
 pytestmark = pytest.mark.node
 
@@ -23,10 +26,15 @@ PROTOCOLS = {VERSION_2_HANDSHAKE: "2025-11-25", VERSION_2_NEGOTIATING: "2026-07-
 """What each must agree on; version 1 does not tell."""
 
 
-def played(node: Node, client: Client, *, tick: bool | None = None, **settings: str) -> dict[str, Any]:
+PACKAGES = {VERSION_1[0]: "@modelcontextprotocol/sdk", VERSION_2_MODERN[0]: "@modelcontextprotocol/client"}
+
+
+def played(
+    node: Node, client: Client, *, tick: bool | None = None, server: str = SERVER, **settings: str
+) -> dict[str, Any]:
     """What the client saw. `tick` is what its person answers when asked; without one it cannot ask."""
     script, mode = client
-    orders = {"command": SERVER, "args": ["--sandbox"], "mode": mode, "tick": tick}
+    orders = {"command": server, "args": ["--sandbox"], "mode": mode, "tick": tick}
     return node.answer(str(HERE / script), json.dumps(orders), **settings)
 
 
@@ -35,12 +43,22 @@ def played(node: Node, client: Client, *, tick: bool | None = None, **settings: 
     params=[VERSION_1, *PROTOCOLS],
     ids=["version 1", "version 2 handshake", "version 2 negotiating", "version 2 modern"],
 )
-def seen(node: Node, request: pytest.FixtureRequest) -> dict[str, Any]:
+def seen(node: Node, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What one client saw on its way through all tools."""
-    return {"expected": PROTOCOLS.get(request.param), **played(node, request.param)}
+    folder: Path = tmp_path_factory.mktemp("recorded")
+    report = played(node, request.param, server=recorded_server(folder))
+    row = row_of(request.param, revision_spoken(folder), "every tool; refused; paid")
+    return {"expected": PROTOCOLS.get(request.param), "row": row, **report}
 
 
-def test_the_client_lists_and_calls_every_tool(seen: dict[str, Any]) -> None:
+def row_of(client: Client, revision: str, exercised: str) -> Row:
+    """What the page of clients says of it."""
+    script, _ = client
+    number = 1 if client == VERSION_1 else 2
+    return Row(f"TypeScript SDK, version {number}", npm_version(HERE, PACKAGES[script]), revision, exercised)
+
+
+def test_the_client_lists_and_calls_every_tool(seen: dict[str, Any], clients: list[Row]) -> None:
     """Ours: every client gets the same; this one also validates each result against the tool's output schema."""
     assert seen.get("protocol") == seen["expected"]
     assert seen["server"]["name"] == "blikk-mcp"
@@ -55,6 +73,7 @@ def test_the_client_lists_and_calls_every_tool(seen: dict[str, Any]) -> None:
     assert {created["payment_id"]} == {status["payment_id"], waited["payment_id"]}
     assert (waited["outcome"], waited["approval_url"]) == ("needs_human", created["approval_url"])
     assert result_of(seen["paid"])["outcome"] == "paid"
+    clients.append(seen["row"])
 
 
 def test_errors_reach_the_client_whole(seen: dict[str, Any]) -> None:
@@ -76,11 +95,12 @@ def test_errors_reach_the_client_whole(seen: dict[str, Any]) -> None:
     ids=["confirmed", "box left unticked", "nobody to ask"],
 )
 def test_a_person_is_asked_above_the_threshold(
-    node: Node, client: Client, tick: bool | None, outcome: str, error_code: str
+    node: Node, client: Client, tick: bool | None, outcome: str, error_code: str, clients: list[Row], tmp_path: Path
 ) -> None:
     """Ours: above the operator's threshold a person confirms through the client, in either era, or nothing is sent."""
-    report = played(node, client, tick=tick, BLIKK_ASK_ABOVE_ISK="1000")
+    report = played(node, client, tick=tick, server=recorded_server(tmp_path), BLIKK_ASK_ABOVE_ISK="1000")
     created = result_of(report["created"])
     assert (created["outcome"], created["error_code"]) == (outcome, error_code)
     assert ["4,900 ISK" in question for question in report["asked"]] == ([] if tick is None else [True])
     assert result_of(report["paid"])["outcome"] == "paid"
+    clients.append(row_of(client, revision_spoken(tmp_path), "a person asked above the threshold"))

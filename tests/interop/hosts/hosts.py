@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any, cast
 from tests.interop.codex.app_server import HERE as CODEX_HERE
 from tests.interop.codex.app_server import installed_codex
 from tests.interop.node import SERVER
+from tests.interop.recorder import recorded_server
 from tests.missing import unavailable
 from tests.npm import node_with
 
@@ -57,28 +57,9 @@ def write_config(host: Host, home: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     written = [path for path in home.rglob("*") if path.is_file() and SERVER in path.read_text(encoding="utf-8")]
     assert written, "config --write left no file that names the server"
-    recorder = home / "recorded-server"
-    recorder.write_text(
-        f'#!/bin/sh\ntee -a "{home}/from.$$" | "{SERVER}" "$@" | tee -a "{home}/to.$$"\n', encoding="utf-8"
-    )
-    recorder.chmod(stat.S_IRWXU)
+    recorder = recorded_server(home)
     for path in written:
-        path.write_text(path.read_text(encoding="utf-8").replace(SERVER, str(recorder)), encoding="utf-8")
-
-
-def revision_spoken(home: Path) -> str:
-    """The protocol revision in which the client called a tool."""
-    for file in sorted(home.glob("from.*")):
-        negotiated = ""
-        for line in file.read_text(encoding="utf-8").splitlines():
-            message: dict[str, Any] = json.loads(line)
-            params: dict[str, Any] = message.get("params") or {}
-            if message.get("method") == "initialize":
-                negotiated = params["protocolVersion"]
-            if message.get("method") == "tools/call":
-                meta: dict[str, Any] = params.get("_meta") or {}
-                return str(meta.get("io.modelcontextprotocol/protocolVersion", negotiated))
-    return ""
+        path.write_text(path.read_text(encoding="utf-8").replace(SERVER, recorder), encoding="utf-8")
 
 
 def run_host(host: Host, home: Path, base: str) -> subprocess.CompletedProcess[str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.hosts.hosts import HOSTS, revision_spoken, run_host, write_config
+from tests.interop.hosts.hosts import HOSTS, run_host, write_config
 from tests.interop.hosts.model import Say, Script, scripted_model
 from tests.interop.hosts.scenarios import SCENARIOS, payments_made
+from tests.interop.recorder import revision_spoken
 from tests.interop.report import Row, npm_version
 from tests.npm import node_with
 

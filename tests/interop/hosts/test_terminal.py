@@ -16,12 +16,12 @@ from tests.interop.hosts.hosts import (
     bare_environment,
     claude_environ,
     claude_program,
-    revision_spoken,
     write_config,
 )
 from tests.interop.hosts.model import Call, Result, Say, Script, scripted_model
 from tests.interop.hosts.scenarios import COFFEE, SAY, payments_made
 from tests.interop.hosts.terminal import Terminal, terminal
+from tests.interop.recorder import asked, revision_spoken
 from tests.interop.report import Row, npm_version
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
@@ -131,10 +131,9 @@ def test_a_model_whose_turn_is_over_is_woken_when_the_person_has_approved(tmp_pa
 
     assert [result["outcome"] for result in script.results] == ["needs_human", "paid"]
     assert (made, script.failures) == (1, [])
-    asked = [json.loads(line) for file in tmp_path.glob("from.*") for line in file.read_text("utf-8").splitlines()]
-    called = [message["params"]["name"] for message in asked if message.get("method") == "tools/call"]
+    called = [sent["params"]["name"] for sent in asked(tmp_path) if sent.get("method") == "tools/call"]
     assert called == ["create_payment", "await_payment"]
-    assert any(message.get("method") == "tasks/get" for message in asked)
+    assert any(sent.get("method") == "tasks/get" for sent in asked(tmp_path))
     clients.append(
         Row(
             "Claude Code, terminal",
