@@ -92,7 +92,8 @@ def print_table(terminal: Terminal, records: list[PaymentRecord]) -> None:
     """The payments as a table; on a narrow terminal what there is to do stands below it."""
     wide = terminal.columns >= WIDE_TERMINAL
     heads = list(COLUMNS) if wide else NARROW_COLUMNS
-    terminal.table(heads, ([COLUMNS[head](record) for head in heads] for record in records), right=("amount",))
+    rows = ([COLUMNS[head](record) for head in heads] for record in records)
+    terminal.table(heads, rows, right=("amount",), whole=("outcome", "Blikk says", "amount"))
     if not wide:
         for record in records:
             if todo := what_to_do(record):

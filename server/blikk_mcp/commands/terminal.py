@@ -16,6 +16,9 @@ from rich.text import Text
 UNBOUNDED_COLUMNS = 10_000
 """The width where nobody's screen sets one: a line that a program reads must not be broken."""
 
+WHOLE_WORD = 12
+"""Columns that fit the longest everyday outcome, status and amount: these are read at a glance."""
+
 STYLES = {
     "paid": "green",
     "failed": "dim",
@@ -54,16 +57,24 @@ class Terminal:
         grid.add_row(Text(self._symbol(mark), style=style), Text(self._redact(text)))
         self._console.print(grid)
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-        """A table; a word that `STYLES` knows has its colour."""
+    def table(
+        self,
+        heads: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: Sequence[str] = (),
+        whole: Sequence[str] = (),
+    ) -> None:
+        """A table; a word that `STYLES` knows has its colour. Up to 12 characters of a `whole` column are not broken."""
         table = Table(
             box=box.SIMPLE_HEAD if self._console.is_terminal else None,
             pad_edge=False,
             header_style="bold",
-            padding=(0, 1),
+            padding=(0, 1, 0, 0),
         )
         for head in heads:
-            table.add_column(head, justify="right" if head in right else "left", overflow="fold")
+            justify = "right" if head in right else "left"
+            table.add_column(head, justify=justify, overflow="fold", min_width=WHOLE_WORD if head in whole else None)
         for row in rows:
             table.add_row(*(Text(self._redact(cell), style=STYLES.get(cell, "")) for cell in row))
         self._console.print(table)
