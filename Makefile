@@ -14,7 +14,7 @@ help: ## this list
 demo: $(VENV)/.runtime ## one complete payment against a local sandbox: no key, no money
 	@$(BIN)/blikk-mcp demo
 
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test: $(VENV)/.dev ## the everyday tests, in under two minutes
 	$(PYTEST) -m 'not slow and not interop'
@@ -123,6 +123,8 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(INSTALL) --require-hashes -r requirements-dev.lock
+	@# pytest compiles tests in its own way: once here, not again in every worker.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --collect-only -qq tests >/dev/null
 	@touch $@
 
 .PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture release-check bench mutation eval lock clean

@@ -21,8 +21,8 @@ from blikk_sandbox.running import RunningSandbox
 from blikk_tools.create_payment import CreatePaymentArguments
 from tests.payments.ledger_factories import allow, intent
 from tests.sandbox_control import control, received
+from tests.server.in_process import blikk_mcp
 from tests.server.running import PAYMENT, call, connected, environment
-from tests.server.test_commands import blikk_mcp
 
 pytestmark = pytest.mark.anyio
 

@@ -15,8 +15,8 @@ from blikk_sandbox.running import RunningSandbox
 from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, intent
 from tests.postgres import PostgresServer
 from tests.sandbox_control import received
+from tests.server.in_process import blikk_mcp
 from tests.server.running import PAYMENT, call, connected, environment, spawned
-from tests.server.test_commands import blikk_mcp
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
