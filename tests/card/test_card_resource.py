@@ -23,7 +23,7 @@ from blikk_payments.channel.links import check_link
 from blikk_sandbox.running import RunningSandbox
 from tests.card.host import CARDS
 from tests.sandbox_control import control
-from tests.server.running import PAYMENT, connected, environment, spawned
+from tests.server.running import PAYMENT, connected, environment, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -153,7 +153,7 @@ async def test_a_host_without_cards_gets_no_hint(environ: dict[str, str], mode: 
 @pytest.mark.parametrize("version", ["2025-03-26", "2025-06-18", "2025-11-25"])
 async def test_a_host_of_an_older_revision_gets_the_picture_too(environ: dict[str, str], version: str) -> None:
     """MCP Apps: hosts declare the extension in the handshake, also under revisions that do not know extensions."""
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         await server.initialize(version, {"extensions": {EXTENSION: {"mimeTypes": [MIME_TYPE]}}})
         answer = await server.ask("tools/call", {"name": "create_payment", "arguments": PAYMENT})
         read = await server.ask("resources/read", {"uri": URI})

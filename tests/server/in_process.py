@@ -18,16 +18,18 @@ def blikk_mcp(
 ) -> subprocess.CompletedProcess[str]:
     """What the command printed and its exit code, with that environment and nobody at a terminal."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding=encoding) for name in ("stdout", "stderr")}
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
     with (
         patch.dict(os.environ, {**kept, **(environ or {})}, clear=True),
-        patch.multiple(sys, stdin=io.StringIO(given), **streams),
+        patch.object(sys, "stdin", io.StringIO(given)),
+        patch.object(sys, "stdout", out),
+        patch.object(sys, "stderr", err),
         # In a thread: a command has an event loop of its own, and the test may be in one.
         ThreadPoolExecutor(1) as thread,
     ):
         code = thread.submit(_exit_code, list(arguments)).result()
     said: list[str] = []
-    for stream in streams.values():
+    for stream in (out, err):
         stream.flush()
         said.append(stream.buffer.getvalue().decode(encoding))  # type: ignore[attr-defined]
     return subprocess.CompletedProcess(arguments, code, *said)

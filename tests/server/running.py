@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import anyio
 import anyio.abc
@@ -16,9 +18,13 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp.client import Client
 
 from blikk_mcp.app import running_app
+from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import redactor_of
 from blikk_mcp.settings.settings import Settings, read_settings
 from blikk_mcp.settings.values import SettingsError
+from blikk_mcp.transports.front_door import Handover
+from blikk_mcp.transports.stdio import serve_stdio
+from blikk_mcp.transports.wire import Wire
 from blikk_sandbox.running import RunningSandbox
 
 LIMIT_SECONDS = 30.0
@@ -165,6 +171,62 @@ class Process:
     async def _drain_stderr(self) -> None:
         async for chunk in self._stderr:
             self.stderr += chunk.decode(errors="replace")
+
+
+class PipedServer:
+    """Support: both ends of the pipes of a server that runs in this process, as a process has them."""
+
+    returncode = 0
+
+    def __init__(self) -> None:
+        self.reads, ours_out = os.pipe()
+        ours_in, self.writes = os.pipe()
+        self.stdin, self.stdout, self.stderr = _PipeEnd(ours_out), _PipeEnd(ours_in), _PipeEnd(ours_in)
+
+
+class _PipeEnd:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    async def send(self, data: bytes) -> None:
+        await anyio.to_thread.run_sync(lambda: _write_all(self._fd, data), abandon_on_cancel=True)
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        data = await anyio.to_thread.run_sync(os.read, self._fd, max_bytes, abandon_on_cancel=True)
+        if not data:
+            raise anyio.EndOfStream
+        return data
+
+    async def aclose(self) -> None:
+        os.close(self._fd)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+@asynccontextmanager
+async def wired(environ: Mapping[str, str]) -> AsyncGenerator[Process]:
+    """The server of this process on pipes, in lines of JSON-RPC: as `spawned`, without the start of an interpreter.
+
+    What belongs to a process of its own is not here: the front door, signals, stderr, the exit.
+    """
+    settings = read_settings(dict(environ))
+    redactor = redactor_of(*settings.secrets)
+    pipes = PipedServer()
+    wire = Wire(pipes.reads, pipes.writes)
+    wire.start()
+    with patch("blikk_mcp.transports.stdio.exit_soon"):
+        async with running_app(settings, redactor) as server, anyio.create_task_group() as tasks:
+            tasks.start_soon(serve_stdio, server, partial(redact_line, redactor), wire, Handover((), None))
+            try:
+                yield Process(pipes)  # type: ignore[arg-type]
+            finally:
+                await pipes.stdin.aclose()
+    os.close(pipes.reads)
+    os.close(pipes.writes)
+    await pipes.stdout.aclose()
 
 
 def inherited() -> dict[str, str]:

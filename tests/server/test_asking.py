@@ -20,7 +20,7 @@ from blikk_sandbox.running import RunningSandbox
 from blikk_tools.instructions import Presentation
 from tests.payments.doubles import virtual_time
 from tests.sandbox_control import received
-from tests.server.running import PAYMENT, Process, call, connected, environment, spawned
+from tests.server.running import PAYMENT, Process, call, connected, environment, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -126,7 +126,7 @@ async def test_what_is_no_answer_is_no_refusal_either_and_sends_nothing(
 ) -> None:
     """Headless clients send `cancel` by themselves, others send what is no answer: nobody may have been asked."""
     ended: dict[str, tuple[str, str, bool]] = {}
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         if era == "handshake":
             await server.initialize(capabilities={"elicitation": {}})
         for name, given in NO_ANSWERS.items():
@@ -144,7 +144,7 @@ async def test_a_repeated_call_without_an_answer_is_answered_too(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
     """In the modern era the answers are a map; whatever else comes is no answer, and no protocol error."""
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         shapes: list[Any] = [{}, [], None, "yes", {"other": {"action": "accept"}}, {"confirm": None}]
         for given in shapes:
             answered = await raw_modern(server, PAYMENT, given)
@@ -158,7 +158,7 @@ async def test_a_duplicate_that_nobody_answered_for_stays_a_possible_duplicate(
 ) -> None:
     """The earlier payment's id is named, and the words do not say that the person declined."""
     other = {**PAYMENT, "idempotency_key": "order-0002"}
-    async with spawned(environment(sandbox, tmp_path)) as server:
+    async with wired(environment(sandbox, tmp_path)) as server:
         if era == "handshake":
             await server.initialize(capabilities={"elicitation": {}})
             first = (await raw_handshake(server, PAYMENT, {}))["result"]["structuredContent"]
@@ -181,7 +181,7 @@ async def test_a_yes_to_the_amount_is_none_to_a_duplicate_that_appeared_meanwhil
     params: dict[str, Any] = {"name": "create_payment", "arguments": dict(PAYMENT), "_meta": FORM_META}
     equal: dict[str, Any] = {**params, "arguments": {**PAYMENT, "idempotency_key": "order-0002"}}
     yes = {"confirm": YES}
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         asked = (await server.ask("tools/call", params))["result"]
         meanwhile = (await server.ask("tools/call", equal))["result"]
         made = await server.ask(
@@ -329,7 +329,7 @@ async def test_the_question_warns_of_a_name_that_looks_like_an_earlier_payees(
 async def test_an_invented_answer_confirms_nothing(environ: dict[str, str], sandbox: RunningSandbox) -> None:
     """Ours: an answer counts only with the sealed state of its own question."""
     call_params: dict[str, Any] = {"name": "create_payment", "arguments": dict(PAYMENT), "_meta": FORM_META}
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         asked = (await server.ask("tools/call", call_params))["result"]
         assert asked["resultType"] == "input_required"
         invented = await server.ask("tools/call", {**call_params, "inputResponses": {"confirm": YES}})
@@ -368,7 +368,7 @@ async def test_no_form_is_sent_to_a_client_that_did_not_declare_forms(
     environ: dict[str, str], capabilities: dict[str, Any]
 ) -> None:
     """MCP: a server must not send what the client did not declare."""
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         await server.initialize(capabilities=capabilities)
         result = await server.call("create_payment", PAYMENT)
         assert result["error_code"] == "confirmation_required"

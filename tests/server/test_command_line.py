@@ -12,8 +12,8 @@ import pytest
 
 from blikk_mcp.cli import main
 from blikk_sandbox.running import RunningSandbox
+from tests.server.in_process import blikk_mcp
 from tests.server.running import PAYMENT, call, connected, environment
-from tests.server.test_commands import blikk_mcp
 
 SECRET = "s3cret-551073-0339"
 
@@ -131,11 +131,11 @@ async def test_commands_print_on_any_terminal(encoding: str, tmp_path: Path, san
         await call(client, "create_payment", payment)
     key = str(PAYMENT["idempotency_key"])
     for command in (["ledger", "list"], ["ledger", "show", key], ["doctor"]):
-        ended = blikk_mcp(*command, environ={**environ, "PYTHONIOENCODING": encoding}, encoding=encoding)
+        ended = blikk_mcp(*command, environ=environ, encoding=encoding)
         assert ended.returncode == 0, ended.stderr
         assert key in ended.stdout or command == ["doctor"]
     for command in (["ledger", "list", "--json"], ["ledger", "show", key, "--json"], ["ledger", "export"]):
-        ended = blikk_mcp(*command, environ={**environ, "PYTHONIOENCODING": encoding}, encoding=encoding)
+        ended = blikk_mcp(*command, environ=environ, encoding=encoding)
         assert json.loads(ended.stdout)["creditor_name"] == payment["creditor_name"]
-    exported = blikk_mcp("ledger", "export", "--format", "csv", environ={**environ, "PYTHONIOENCODING": encoding})
+    exported = blikk_mcp("ledger", "export", "--format", "csv", environ=environ)
     assert payment["creditor_name"] in exported.stdout

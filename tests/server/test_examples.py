@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_plain_client_pays_and_says_so() -> None:
     """Ours: an example that does not run is worse than none."""
     ended = subprocess.run(

@@ -281,6 +281,10 @@ ORDERS = [
 ]
 
 
+EVERYDAY_ORDERS = 3
+"""How many of them `make test` tries: each starts two servers."""
+
+
 async def test_wrong_settings_change_no_list_of_tools() -> None:
     """The door does not read the other settings, and the list must not depend on who answers."""
     environ = {"BLIKK_READ_ONLY": "true", "BLIKK_ALWAYS_LOAD": "false", "BLIKK_MAX_AMOUNT_ISK": "much"}
@@ -319,7 +323,14 @@ async def last_answer(server: Process) -> dict[str, Any]:
     return await server.receive()
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=", ".join)
+@pytest.mark.parametrize(
+    "order",
+    [
+        pytest.param(order, marks=[pytest.mark.slow] if number >= EVERYDAY_ORDERS else [])
+        for number, order in enumerate(ORDERS)
+    ],
+    ids=", ".join,
+)
 async def test_every_order_of_messages_gets_the_same_answers_without_the_door(order: list[str]) -> None:
     """The door is quicker, and nothing else."""
     joined = len(order) % 2 == 1 and "cancelled" not in order

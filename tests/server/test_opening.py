@@ -11,7 +11,7 @@ import pytest
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
 from tests.sandbox_control import control
-from tests.server.running import PAYMENT, Process, call, connected, environment, spawned
+from tests.server.running import PAYMENT, Process, call, connected, environment, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -137,7 +137,7 @@ async def test_no_link_is_sent_to_a_client_that_did_not_declare_it(
     environ: dict[str, str], version: str, capabilities: dict[str, Any]
 ) -> None:
     """MCP: a server must not send what the client did not declare; before 2025-06-18 there were no questions at all."""
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         await server.initialize(version, capabilities)
         created = await server.call("create_payment", PAYMENT)
         number = await server.send(
@@ -164,7 +164,7 @@ async def test_in_the_modern_era_only_a_client_that_declared_links_is_given_one_
         "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
         "io.modelcontextprotocol/clientCapabilities": capabilities,
     }
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
 
         async def answer(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
             called = await server.ask("tools/call", {"name": tool, "arguments": arguments, "_meta": meta})
@@ -185,7 +185,7 @@ async def test_in_the_modern_era_only_a_client_that_declared_links_is_given_one_
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25"])
 async def test_the_client_is_told_when_the_link_has_done_its_work(environ: dict[str, str], version: str) -> None:
     """MCP 2025-11-25: a completion notice follows a link that was opened. Codex declares links in 2025-06-18."""
-    async with spawned(environ) as server:
+    async with wired(environ) as server:
         await server.initialize(version, {"elicitation": {"url": {}}})
         created = await server.call("create_payment", PAYMENT)
         arguments = {"payment_id": created["payment_id"], "wait_seconds": 20}

@@ -90,7 +90,16 @@ async def test_the_real_world_is_left_alone(sandbox: RunningSandbox, tmp_path: P
     assert key not in server.stderr + "".join(server.lines)
 
 
-@pytest.mark.parametrize("log", [{}, {"BLIKK_LOG_FORMAT": "text"}, {"BLIKK_API_KEY": "127.0.0.1-paymentchannel"}])
+@pytest.mark.parametrize(
+    "log",
+    [
+        {},
+        *(
+            pytest.param(more, marks=pytest.mark.slow)
+            for more in ({"BLIKK_LOG_FORMAT": "text"}, {"BLIKK_API_KEY": "127.0.0.1-paymentchannel"})
+        ),
+    ],
+)
 async def test_its_own_sandbox_says_where_it_is_controlled(log: dict[str, str]) -> None:
     """Issue 15: on stderr, in either form of log, so that a developer can ask for faults."""
     async with spawned(log, "serve", "--sandbox") as server:

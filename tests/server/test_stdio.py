@@ -75,26 +75,27 @@ async def test_a_signal_at_any_moment_ends_it(environ: dict[str, str], method: s
         assert await server.end() == 143
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"not json",
-        b"{",
-        b"[]",
-        b"null",
-        b"\xff\xfe\xfd",
-        b'{"jsonrpc":"2.0"}',
-        b"[" * 5000,
-        b'{"jsonrpc":"1.0","id":1}',
-    ],
-    ids=["words", "brace", "batch", "null", "bytes", "empty message", "depth", "other version"],
+GARBAGE = (
+    b"not json",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff\xfe\xfd",
+    b'{"jsonrpc":"2.0"}',
+    b"[" * 5000,
+    b'{"jsonrpc":"1.0","id":"other version"}',
 )
-async def test_garbage_on_stdin_does_not_end_it(environ: dict[str, str], garbage: bytes) -> None:
+
+
+async def test_garbage_on_stdin_does_not_end_it(environ: dict[str, str]) -> None:
     """Ours: a line that is no message is dropped, before and after the handshake."""
     async with spawned(environ) as server:
-        await server.send_line(garbage)
+        for garbage in GARBAGE:
+            await server.send_line(garbage)
         await server.initialize()
-        await server.send_line(garbage)
+        for garbage in GARBAGE:
+            await server.send_line(garbage)
+            assert "result" in await server.ask("ping")
         assert "result" in await server.ask("tools/list")
 
 

@@ -42,7 +42,7 @@ async def end_unread(server: Process) -> int:
         return await server.process.wait()
 
 
-@pytest.mark.parametrize("end", ["EOF", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("end", ["EOF", *(pytest.param(end, marks=pytest.mark.slow) for end in ("SIGTERM", "SIGINT"))])
 async def test_a_client_that_never_reads_stderr_is_served_and_ends_it(environ: dict[str, str], end: str) -> None:
     """Seen in clients: stderr is a pipe that nobody reads. MCP: a client may ignore it."""
     async with spawned(environ) as server:
@@ -72,8 +72,8 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize("end", ["EOF", "SIGTERM"])
-@pytest.mark.parametrize("kind", ["pipe", "socket"])
+@pytest.mark.parametrize("end", ["SIGTERM", pytest.param("EOF", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["pipe", pytest.param("socket", marks=pytest.mark.slow)])
 def test_unread_answers_stop_the_reading_and_not_the_end(environ: dict[str, str], kind: str, end: str) -> None:
     """Seen: 66 MB of memory became 1,151 MB. Whoever reads no answers is not read either.
 

@@ -160,6 +160,7 @@ def claim_on_small_disk(path: Path, mount_point: Path) -> tuple[str, int, list[s
     return "", 5000, []
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_stops_the_claims(path: Path, tmp_path: Path) -> None:
     """Issue: full disk, a real one."""
     mount_point = tmp_path / "disk"

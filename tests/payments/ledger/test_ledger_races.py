@@ -17,7 +17,7 @@ PROCESSES, THREADS = 4, 10
 EVERYBODY = PROCESSES * THREADS
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """Where the ledger will be, once somebody claims."""
     if request.param == "postgres":
