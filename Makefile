@@ -67,6 +67,9 @@ docs: $(VENV)/.dev picture ## write the generated parts of the README, the packa
 picture: $(VENV)/.runtime ## draw docs/demo.svg, the README's picture of the demo
 	$(BIN)/python docs/picture.py
 
+surface-diff: $(VENV)/.dev ## what clients and models see differently since the last release, for the changelog
+	@$(BIN)/python packaging/surface_diff.py
+
 release-check: $(VENV)/.dev ## all that has to be so before a release; leaves wheel, sdist, licences and SBOM in dist/
 	$(BIN)/python packaging/release_check.py
 
@@ -127,4 +130,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --collect-only -qq tests >/dev/null
 	@touch $@
 
-.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture release-check bench mutation eval lock clean
+.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture surface-diff release-check bench mutation eval lock clean

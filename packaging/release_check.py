@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from blikk_packages import changelog
+from blikk_packages import changelog, surface
 from blikk_packages.distribution import UV, Built, StepFailed, build, installed_in, pythons, run, strangers_in
 from blikk_packages.inventory import licence_table, licences, write_bill_of_materials
-from blikk_packages.product import ROOT, Product, read_product
+from blikk_packages.product import ROOT, Product, as_json, read_product
 
 DIST = ROOT / "dist"
 TWINE = "twine>=6,<8"
@@ -34,7 +34,7 @@ def main() -> int:
         ("the changelog is this version's", lambda: _changelog(product, publishing=bool(arguments.publish))),
         ("whoever publishes is known", lambda: _publisher(product, arguments.publish)),
         ("what is generated is current", _generated),
-        ("the surface is what its snapshots say", _snapshots),
+        ("the surface is what its snapshots say", lambda: _snapshots(product, publishing=bool(arguments.publish))),
     ]
     worked = [_take(name, step) for name, step in steps]
     built: list[Built] = []
@@ -94,9 +94,13 @@ def _generated() -> str:
     return ""
 
 
-def _snapshots() -> str:
+def _snapshots(product: Product, *, publishing: bool) -> str:
     run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/server/test_snapshots.py"], cwd=ROOT)
-    return ""
+    kept = surface.FOLDER / f"{product.version}.json"
+    if publishing and (not kept.exists() or kept.read_text(encoding="utf-8") != as_json(surface.current())):
+        raise StepFailed(f"{kept.name} is not kept for the next release: packaging/surface_diff.py --store")
+    changes = surface.changes_of(product.version)
+    return f"{len(changes)} differences to the last release, {sum(change.breaks for change in changes)} of them break"
 
 
 def _build(built: list[Built]) -> str:

@@ -14,9 +14,11 @@ PAGES = (
     "SECURITY.md",
     "CHANGELOG.md",
     "AGENTS.md",
+    "CONTRIBUTING.md",
     "server/README.md",
     "docs/comparison.md",
     "docs/measurements.md",
+    "docs/releasing.md",
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TROUBLES = README.partition("## When something does not work")[2].partition("\n## ")[0]
