@@ -67,6 +67,10 @@ docs: $(VENV)/.dev picture ## write the generated parts of the README, the packa
 picture: $(VENV)/.runtime ## draw docs/demo.svg, the README's picture of the demo
 	$(BIN)/python docs/picture.py
 
+bundle: $(VENV)/.dev ## the bundle for Claude Desktop, dist/blikk-mcp-VERSION.mcpb, checked and packed by its format's program
+	cd packaging/bundle && npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error
+	$(BIN)/python packaging/make_bundle.py
+
 surface-diff: $(VENV)/.dev ## what clients and models see differently since the last release, for the changelog
 	@$(BIN)/python packaging/surface_diff.py
 
@@ -111,7 +115,7 @@ lock: $(VENV)/.dev ## pin the dependencies anew
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(VENV)-examples-* .venv-evals agent_examples/node_modules dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
-		tests/interop/codex/node_modules tests/card/node_modules
+		tests/interop/codex/node_modules tests/card/node_modules packaging/bundle/node_modules
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -130,4 +134,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --collect-only -qq tests >/dev/null
 	@touch $@
 
-.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture surface-diff release-check bench mutation eval lock clean
+.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture bundle surface-diff release-check bench mutation eval lock clean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from blikk_packages.bundle import bundle_files
 from blikk_packages.plugin import plugin_files
 from blikk_packages.product import ROOT, Product, as_json, read_product
 from blikk_packages.readme import readme_parts
@@ -22,6 +23,7 @@ def generated(product: Product | None = None) -> dict[str, str]:
     return {
         "packaging/registry/server.json": as_json(entry),
         **plugin_files(told),
+        **bundle_files(told),
         "README.md": with_parts(readme, readme_parts(told)),
     }
 

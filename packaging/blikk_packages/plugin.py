@@ -10,7 +10,7 @@ from typing import Any
 
 from blikk_mcp.commands.clients import CLIENTS, KEY, KEY_FILE, NAME
 from blikk_mcp.settings.table import NAMES
-from blikk_packages.product import DOWNLOAD_SECONDS, Product, as_json, meaning
+from blikk_packages.product import DOWNLOAD_SECONDS, Product, as_json
 
 FOLDER = "packaging/plugin"
 MARKETPLACE = "blikk"
@@ -67,7 +67,7 @@ def gemini_extension(product: Product) -> dict[str, Any]:
         "settings": [
             {
                 "name": asked.title,
-                "description": meaning(asked.setting),
+                "description": asked.description,
                 "envVar": asked.setting.name,
                 **({"sensitive": True} if asked.sensitive else {}),
             }

@@ -26,6 +26,7 @@ class Asked:
 
     setting: Setting[Any]
     title: str
+    description: str
     sensitive: bool
     required: bool
 
@@ -97,6 +98,7 @@ def read_product(file: Path = HERE / "product.toml", version: str = __version__)
             Asked(
                 setting=settings[entry["setting"]],
                 title=entry["title"],
+                description=entry.get("description", meaning(settings[entry["setting"]])),
                 sensitive=entry.get("sensitive", False),
                 required=entry.get("required", False),
             )

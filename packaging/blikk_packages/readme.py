@@ -34,12 +34,14 @@ def _packages(product: Product) -> str:
     )
     marketplace = f"plugin marketplace add {source}"
     plugin = f"{product.name}@{MARKETPLACE}"
+    bundle = f"{product.name}-{product.version}.mcpb"
     rows = [
         ("VS Code", f"[install]({vscode_link(product)}); it asks for the key"),
         ("Cursor", f"[install]({cursor_link(product)}); it takes `BLIKK_API_KEY` from where it was started"),
         ("Claude Code", f"`claude {marketplace}`, then `claude plugin install {plugin}`"),
         ("Codex", f"`codex {marketplace}`, then `codex plugin add {plugin}`"),
         ("Gemini CLI", f"`gemini extensions install {FOLDER}`"),
+        ("Claude Desktop", f"`make bundle`, then open `dist/{bundle}`: it asks for key and limits"),
         ("any client of Agent Plugins 1.0", f"the folder `{FOLDER}`, with the key in `~/.blikk-key`"),
     ]
     table = "\n".join(f"| {host} | {how} |" for host, how in rows)

@@ -34,19 +34,19 @@ def server_json(product: Product) -> dict[str, Any]:
                 "runtimeHint": "uvx",
                 "transport": {"type": "stdio"},
                 # With a key and a file for it, a client that fills in both would set up a contradiction.
-                "environmentVariables": [_variable(setting) for setting in SETTINGS if setting != table.API_KEY_FILE],
+                "environmentVariables": [_variable(product, one) for one in SETTINGS if one != table.API_KEY_FILE],
             }
         ],
     }
 
 
-def _variable(setting: Setting[Any]) -> dict[str, Any]:
+def _variable(product: Product, setting: Setting[Any]) -> dict[str, Any]:
     """One setting, as an input of the registry's. A default there is text, whatever its kind."""
     is_key = setting == table.API_KEY
     preset = default(setting)
     return {
         "name": setting.name,
-        "description": meaning(setting) if not is_key else "The channel's key, from Blikk",
+        "description": next((one.description for one in product.asked if one.setting == setting), meaning(setting)),
         "format": kind(setting),
         "isRequired": is_key,
         "isSecret": is_key,
