@@ -29,11 +29,14 @@ START_SECONDS = 30
 
 
 def postgres_programs() -> Path:
-    """The folder with `initdb` and `postgres`: a named one, or Debian's newest."""
+    """The folder with `initdb` and `postgres`: a named one, or Debian's newest, or where the shell finds them."""
     named = os.environ.get("BLIKK_TEST_POSTGRES")
     if named:
         return Path(named)
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    elsewhere = shutil.which("postgres")
+    if elsewhere:
+        found.insert(0, Path(elsewhere).resolve())
     return found[-1].parent if found else unavailable("there is no PostgreSQL server here: apt install postgresql")
 
 
