@@ -17,7 +17,10 @@ COMMIT = b"COMMIT"
 
 
 class Wire:
-    """Carries bytes both ways. Once it is silent nothing comes back any more, not even the end of a connection."""
+    """Carries bytes both ways. Once it is silent nothing comes back any more, not even the end of a connection.
+
+    `round_trips` counts how often the database was spoken to after it had answered.
+    """
 
     def __init__(self, database: str) -> None:
         self._database = database
@@ -26,6 +29,8 @@ class Wire:
         self._speaking.set()
         self.silent = anyio.Event()
         self.port = 0
+        self.round_trips = 0
+        self._answered = True
 
     @property
     def address(self) -> str:
@@ -55,6 +60,8 @@ class Wire:
     async def _there(self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK_BYTES):
+                self.round_trips += self._answered
+                self._answered = False
                 if self._marks and self._marks[0] in data:
                     self._marks.pop(0)
                     if not self._marks:
@@ -69,6 +76,7 @@ class Wire:
         with suppress(ConnectionError):
             while data := await back.read(CHUNK_BYTES):
                 await self._speaking.wait()
+                self._answered = True
                 writer.write(data)
                 await writer.drain()
             await self._speaking.wait()

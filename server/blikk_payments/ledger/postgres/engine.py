@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -19,6 +19,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from blikk_payments.errors import BUSY, LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.pool import POSTGRES_TURNS
+from blikk_payments.ledger.postgres.batches import Batches
 from blikk_payments.ledger.postgres.schema import has_tables, migrate
 from blikk_payments.ledger.postgres.watchdog import Watchdog
 from blikk_payments.ledger.sql.rows import Rows
@@ -46,22 +47,6 @@ UNFIT_TEXT = "The ledger cannot hold this text or number."
 
 # The pool's warnings name the server and the user. Without a handler Python itself prints them.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
-
-
-class Adapted:
-    """A connection of psycopg's that takes the ledger's SQL, with `?` for values."""
-
-    def __init__(self, connection: psycopg.Connection[Any], watchdog: Watchdog) -> None:
-        self._connection = connection
-        self._watchdog = watchdog
-
-    def execute(self, statement: str, values: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
-        """Run one statement."""
-        adapted = statement.replace("%", "%%").replace("?", "%s")
-        self._watchdog.waiting()
-        found = self._connection.execute(adapted.encode(), values)
-        self._watchdog.answered()
-        return found
 
 
 class PostgresEngine(Engine):
@@ -120,10 +105,13 @@ class PostgresEngine(Engine):
             connection.isolation_level = IsolationLevel.READ_COMMITTED
             connection.read_only = False
             with connection.transaction():
-                connection.execute("SET LOCAL synchronous_commit = on")
-                connection.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")
+                batches = Batches(connection, watchdog)
+                batches.execute("SET LOCAL synchronous_commit = on")
+                batches.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")
                 try:
-                    return work(Rows(Adapted(connection, watchdog), self._environment))
+                    result = work(Rows(batches, self._environment))
+                    batches.send()
+                    return result
                 finally:
                     # For the end of the transaction.
                     watchdog.waiting()
@@ -138,7 +126,7 @@ class PostgresEngine(Engine):
             connection.read_only = True
             with connection.transaction():
                 try:
-                    return work(Rows(Adapted(connection, watchdog), self._environment))
+                    return work(Rows(Batches(connection, watchdog), self._environment))
                 finally:
                     # For the end of the transaction.
                     watchdog.waiting()

@@ -6,10 +6,13 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
+
+T = TypeVar("T")
 
 
 class Watchdog:
@@ -37,9 +40,12 @@ class Watchdog:
         """An answer is waited for from now on."""
         self._waiting_since = time.monotonic()
 
-    def answered(self) -> None:
-        """Nothing is waited for."""
+    def answer(self, ask: Callable[[], T]) -> T:
+        """What the database answers, waited for from now on; afterwards nothing is."""
+        self.waiting()
+        answer = ask()
         self._waiting_since = None
+        return answer
 
     def _arm(self, seconds: float) -> None:
         timer = threading.Timer(seconds, self._look)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from blikk_payments.ledger.history import RECORD_DIGEST, ChainEntry, Event, genesis, next_entry
-from blikk_payments.ledger.sql.connection import Connection, meta, parsed
+from blikk_payments.ledger.sql.connection import Connection, parsed
 from blikk_payments.ledger.stored import StoredPayment, utc_text
 
 _SELECT = "SELECT sequence, idempotency_key, at, event, detail, previous, hash FROM history"
@@ -22,9 +22,10 @@ _WITH_STRAY_IDS = frozenset({Event.STRAY_ANSWER.value, Event.UNKNOWN.value})
 class Chain:
     """The history's rows, inside a transaction that somebody else begins and ends."""
 
-    def __init__(self, connection: Connection, fingerprint_key: bytes) -> None:
+    def __init__(self, connection: Connection, fingerprint_key: bytes, head: str) -> None:
         self._connection = connection
         self._fingerprint_key = fingerprint_key
+        self._head = head
 
     def append(self, stored: StoredPayment, events: Mapping[Event, Mapping[str, str]], now: datetime) -> None:
         """Append what happened to a payment, with its digest as it is now."""
@@ -34,7 +35,8 @@ class Chain:
             entry = next_entry(head, stored.key, at, event, {**detail, **every})
             self._connection.execute(_INSERT, (*entry.hashed, entry.hash))
             head = entry.sequence, entry.hash
-        self._connection.execute("UPDATE meta SET value = ? WHERE name = 'head'", (f"{head[0]}:{head[1]}",))
+        self._head = f"{head[0]}:{head[1]}"
+        self._connection.execute("UPDATE meta SET value = ? WHERE name = 'head'", (self._head,))
 
     def of(self, idempotency_key: str) -> list[ChainEntry]:
         """The history of one payment, oldest first."""
@@ -65,5 +67,5 @@ class Chain:
 
     def head(self) -> tuple[int, str]:
         """Sequence and hash of the row that was written last."""
-        sequence, _, last_hash = meta(self._connection, "head").partition(":")
+        sequence, _, last_hash = self._head.partition(":")
         return parsed(int, sequence), last_hash

@@ -1,4 +1,4 @@
-"""An open database, as far as the ledger's SQL needs one, and its table of single values."""
+"""An open database, as far as the ledger's SQL needs one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Part = TypeVar("Part")
 
 
 class Cursor(Protocol):
-    """What a statement found."""
+    """What a statement found. Over a network its answer may still be on the way: ask all there is to ask, then read."""
 
     def fetchone(self) -> Any:
         """The next row, or None."""
@@ -31,24 +31,6 @@ class Connection(Protocol):
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
         """Run one statement."""
         ...
-
-
-def found_meta(connection: Connection, name: str) -> str | None:
-    """A single value of the ledger's, or None if it was never set."""
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def meta(connection: Connection, name: str) -> str:
-    """A single value that every ledger has.
-
-    Raises:
-        LedgerUnavailable: this one has not.
-    """
-    value = found_meta(connection, name)
-    if value is None:
-        raise LedgerUnavailable(DAMAGED)
-    return value
 
 
 def parsed(read: Callable[[str], Part], text: str) -> Part:

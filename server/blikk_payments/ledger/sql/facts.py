@@ -17,20 +17,24 @@ def facts_of(rows: Rows, intent: PaymentIntent, window_minutes: int, now: dateti
     account = rows.fingerprints.account(intent)
     minutes = min(window_minutes, WINDOW_MINUTES_AT_MOST)
     since = now - timedelta(minutes=minutes) if minutes > 0 else None
+    # All is asked before anything is read.
+    equal = rows.equals(account, intent.amount_isk, intent.idempotency_key, since)
+    others = rows.unsettled_to(account, intent.amount_isk, intent.idempotency_key)
+    reserved_isk, claims = rows.reserved_isk(now), rows.claims_last_minute(now)
+    lookalike = rows.is_lookalike(rows.fingerprints.payee(intent.creditor_name, account))
     equals: dict[str, PaymentRecord] = {}
-    for stored in rows.equals(account, intent.amount_isk, intent.idempotency_key, since):
+    for stored in equal():
         record = staleness.seen_as(stored, now)
         if record.state is ClaimState.UNKNOWN or (since is not None and record.claimed_at > since):
             equals[stored.key] = record
     # Those with an open outcome must not be crowded out by newer ones that a person could confirm away.
     first = sorted(equals.values(), key=lambda one: (one.state is not ClaimState.CREATED, one.claimed_at))
     shown = sorted(first[-DUPLICATES_AT_MOST:], key=lambda one: one.claimed_at, reverse=True)
-    others = rows.unsettled_to(account, intent.amount_isk, intent.idempotency_key)
-    unknown = [record for stored in others if (record := staleness.seen_as(stored, now)).state is ClaimState.UNKNOWN]
+    unknown = [record for stored in others() if (record := staleness.seen_as(stored, now)).state is ClaimState.UNKNOWN]
     return Facts(
-        reserved_today_isk=rows.reserved_isk(now),
-        claims_last_minute=rows.claims_last_minute(now),
+        reserved_today_isk=reserved_isk(),
+        claims_last_minute=claims(),
         equals=tuple(shown),
         unknown_to_account=tuple(unknown[:DUPLICATES_AT_MOST]),
-        lookalike=rows.is_lookalike(rows.fingerprints.payee(intent.creditor_name, account)),
+        lookalike=lookalike(),
     )

@@ -175,7 +175,7 @@ class SqlLedger(Ledger):
         def work(rows: Rows) -> Recent:
             page, after = rows.page(only, newest_first=True, limit=limit)
             records = tuple(self._staleness.seen_as(stored, now) for stored in page)
-            return Recent(records, more=after is not None, reserved_today_isk=rows.reserved_isk(now))
+            return Recent(records, more=after is not None, reserved_today_isk=rows.reserved_isk(now)())
 
         return self._engine.read(work)
 

@@ -5,17 +5,17 @@ The SQL is what both SQLite and PostgreSQL take, with `?` for values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from blikk_payments.channel.wire import FAILED, TERMINAL, Status
 from blikk_payments.errors import LedgerUnavailable, PaymentNotFound
 from blikk_payments.ledger.history import Event
-from blikk_payments.ledger.protocol import OTHER_BLIKK, Only
+from blikk_payments.ledger.protocol import DAMAGED, OTHER_BLIKK, Only
 from blikk_payments.ledger.sql.chain import Chain
 from blikk_payments.ledger.sql.columns import COLUMNS, NAMES, from_row, to_row
-from blikk_payments.ledger.sql.connection import Connection, found_meta, meta, parsed
+from blikk_payments.ledger.sql.connection import Connection, Cursor, parsed
 from blikk_payments.ledger.stored import Fingerprints, Payee, StoredPayment, utc_text
 
 DUPLICATES_AT_MOST = 5
@@ -27,6 +27,7 @@ RATE_SECONDS = 60
 PAGE_ROWS = 500
 """Rows that are read, or pruned, in one go."""
 
+_SINGLES = "SELECT name, value FROM meta WHERE name IN ('fingerprint_key', 'head', 'blikk')"
 _SELECT = f"SELECT {COLUMNS} FROM payments"  # noqa: S608 - constants only, here and below
 _INSERT = f"INSERT INTO payments ({COLUMNS}) VALUES ({', '.join('?' * len(NAMES))})"  # noqa: S608
 _RESERVE = (
@@ -64,24 +65,28 @@ class Place:
 class Rows:
     """The tables of one open ledger. `environment` is the Blikk it is used for (see `environment_key`), `""` any.
 
+    What a claim is decided on is asked by one call and read by calling what that returns: over a network all the
+    questions then take one round trip.
+
     Raises:
         LedgerUnavailable: it is another Blikk's, or damaged.
     """
 
     def __init__(self, connection: Connection, environment: str = "") -> None:
         self.connection = connection
-        self.fingerprints = Fingerprints(parsed(bytes.fromhex, meta(connection, "fingerprint_key")))
-        self.chain = Chain(connection, self.fingerprints.key)
+        singles = dict(connection.execute(_SINGLES).fetchall())
+        if "fingerprint_key" not in singles or "head" not in singles:
+            raise LedgerUnavailable(DAMAGED)
+        self.fingerprints = Fingerprints(parsed(bytes.fromhex, str(singles["fingerprint_key"])))
+        self.chain = Chain(connection, self.fingerprints.key, str(singles["head"]))
         self._environment = environment
-        self._require_environment()
+        self._bound_to = singles.get("blikk", "")
+        if environment and self._bound_to not in ("", environment):
+            raise LedgerUnavailable(OTHER_BLIKK)
 
     def bind_environment(self) -> None:
-        """Make the ledger this Blikk's: a payment in a sandbox must not answer for one in production, nor take its room.
-
-        Raises:
-            LedgerUnavailable: it is another one's.
-        """
-        if self._environment and not self._require_environment():
+        """Make the ledger this Blikk's: a payment in a sandbox must not answer for one in production, nor take its room."""
+        if self._environment and not self._bound_to:
             self.connection.execute("INSERT INTO meta (name, value) VALUES ('blikk', ?)", (self._environment,))
 
     def by_key(self, idempotency_key: str) -> StoredPayment | None:
@@ -111,48 +116,59 @@ class Rows:
         """The payments to this account that are under way."""
         return self._many("WHERE state = 'sending' AND account_fingerprint = ?", account)
 
-    def reserved_isk(self, now: datetime) -> int:
+    def reserved_isk(self, now: datetime) -> Callable[[], int]:
         """What the open, paid and unknown payments of this day (UTC) add up to, in krónur."""
-        row = self.connection.execute("SELECT reserved_isk FROM days WHERE day = ?", (utc_text(now)[:10],)).fetchone()
-        return 0 if row is None else int(row[0])
+        asked = self.connection.execute("SELECT reserved_isk FROM days WHERE day = ?", (utc_text(now)[:10],))
+        return lambda: sum(int(isk) for (isk,) in asked.fetchall())
 
-    def claims_last_minute(self, now: datetime) -> int:
+    def claims_last_minute(self, now: datetime) -> Callable[[], int]:
         """How many payments were let through within the last minute; one that is dated ahead is none of it."""
         query = "SELECT count(*) FROM payments WHERE claimed_at > ? AND claimed_at <= ? AND state != 'refused'"
         since = utc_text(now - timedelta(seconds=RATE_SECONDS))
-        return int(self.connection.execute(query, (since, utc_text(now))).fetchone()[0])
+        asked = self.connection.execute(query, (since, utc_text(now)))
+        return lambda: int(asked.fetchone()[0])
 
-    def equals(self, account: str, amount_isk: int, key: str, since: datetime | None) -> list[StoredPayment]:
+    def equals(
+        self, account: str, amount_isk: int, key: str, since: datetime | None
+    ) -> Callable[[], list[StoredPayment]]:
         """Equal payments under other keys that have not failed: all under way, the newest unknown and recent ones."""
         values = (account, amount_isk, key)
-        found = self._many(f"WHERE state = 'sending' AND {_EQUAL}", *values)
-        found += self._many(f"WHERE state = 'unknown' AND {_EQUAL} {_NEWEST}", *values)
+        asked = [
+            self._ask(f"WHERE state = 'sending' AND {_EQUAL}", *values),
+            self._ask(f"WHERE state = 'unknown' AND {_EQUAL} {_NEWEST}", *values),
+        ]
         if since is not None:
-            recent = f"WHERE holds = 1 AND {_EQUAL} AND claimed_at > ? {_NEWEST}"
-            found += self._many(recent, *values, utc_text(since))
-        return found
+            asked.append(
+                self._ask(f"WHERE holds = 1 AND {_EQUAL} AND claimed_at > ? {_NEWEST}", *values, utc_text(since))
+            )
+        return lambda: [stored for found in asked for stored in _read(found)]
 
-    def unsettled_to(self, account: str, amount_isk: int, key: str) -> list[StoredPayment]:
+    def unsettled_to(self, account: str, amount_isk: int, key: str) -> Callable[[], list[StoredPayment]]:
         """Payments of other amounts to this account: the newest unknown ones, then those under way."""
-        other, values = (
-            "account_fingerprint = ? AND amount_isk != ? AND idempotency_key != ?",
-            (account, amount_isk, key),
-        )
-        found = self._many(f"WHERE state = 'unknown' AND {other} {_NEWEST}", *values)
-        return found + self._many(f"WHERE state = 'sending' AND {other} {_NEWEST}", *values)
+        other = "account_fingerprint = ? AND amount_isk != ? AND idempotency_key != ?"
+        asked = [
+            self._ask(f"WHERE state = '{state}' AND {other} {_NEWEST}", account, amount_isk, key)
+            for state in ("unknown", "sending")
+        ]
+        return lambda: [stored for found in asked for stored in _read(found)]
+
+    def is_lookalike(self, payee: Payee) -> Callable[[], bool]:
+        """Whether the payee is new at this account, and one at another has a name that only looks the same."""
+        query = "SELECT account_fingerprint, spelling FROM payees WHERE look = ?"
+        asked = self.connection.execute(query, (payee.skeleton_hash,))
+
+        def lookalike() -> bool:
+            known = asked.fetchall()
+            return all(account != payee.account for account, _ in known) and any(
+                spelling != payee.spelling for _, spelling in known
+            )
+
+        return lookalike
 
     def failed_equals(self, account: str, amount_isk: int, since: datetime) -> list[StoredPayment]:
         """The newest equal payments that Blikk ended without payment since that time."""
         equal = "holds = 0 AND state = 'created' AND account_fingerprint = ? AND amount_isk = ? AND updated_at > ?"
         return self._many(f"WHERE {equal} {_NEWEST}", account, amount_isk, utc_text(since))
-
-    def is_lookalike(self, payee: Payee) -> bool:
-        """Whether the payee is new at this account, and one at another has a name that only looks the same."""
-        query = "SELECT account_fingerprint, spelling FROM payees WHERE look = ?"
-        known = self.connection.execute(query, (payee.skeleton_hash,)).fetchall()
-        return all(account != payee.account for account, _ in known) and any(
-            spelling != payee.spelling for _, spelling in known
-        )
 
     def remember(self, payee: Payee) -> None:
         """Keep who was paid, for `is_lookalike`."""
@@ -242,11 +258,11 @@ class Rows:
         return found[0] if found else None
 
     def _many(self, where: str, *values: object) -> list[StoredPayment]:
-        return [from_row(tuple(row)) for row in self.connection.execute(f"{_SELECT} {where}", values).fetchall()]
+        return _read(self._ask(where, *values))
 
-    def _require_environment(self) -> bool:
-        """Whether the ledger is bound to a Blikk; raises if that is another one than this."""
-        bound = found_meta(self.connection, "blikk")
-        if self._environment and bound not in (None, self._environment):
-            raise LedgerUnavailable(OTHER_BLIKK)
-        return bound is not None
+    def _ask(self, where: str, *values: object) -> Cursor:
+        return self.connection.execute(f"{_SELECT} {where}", values)
+
+
+def _read(found: Cursor) -> list[StoredPayment]:
+    return [from_row(tuple(row)) for row in found.fetchall()]
