@@ -39,4 +39,7 @@ def _exit_code(arguments: list[str]) -> int:
     try:
         return main(arguments)
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        if isinstance(end.code, int):
+            return end.code
+        sys.stderr.write(f"{end.code or ''}\n")
+        return 1 if end.code else 0

@@ -18,6 +18,7 @@ from blikk_mcp.commands import demo
 from blikk_sandbox.running import RunningSandbox
 from tests.sandbox.world import payment_body
 from tests.sandbox_control import control
+from tests.server.in_process import blikk_mcp
 
 LIMIT_SECONDS = 60
 COMMAND = [sys.executable, "-m", "blikk_mcp.cli", "sandbox"]
@@ -114,7 +115,7 @@ def test_a_seed_makes_a_run_repeatable() -> None:
 )
 def test_an_option_that_cannot_be_is_refused_in_plain_words(options: list[str]) -> None:
     """Issue 15: `--port 99999` was a traceback. No refused value is repeated."""
-    ended = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+    ended = blikk_mcp("sandbox", *options)
     assert (ended.returncode in (1, 2), ended.stdout) == (True, "")
     assert "Traceback" not in ended.stderr
     last = ended.stderr.splitlines()[-1]
