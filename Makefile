@@ -108,6 +108,8 @@ lock: $(VENV)/.dev ## pin the dependencies anew
 		--no-annotate --upgrade --group build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --upgrade --group build --group dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --group build --extra postgres --constraint requirements.lock pyproject.toml -o packaging/docker/requirements.lock
 	for wanted in agent_examples/requirements-*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade $$wanted -o $${wanted%.in}.lock; done
 	cd evals && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

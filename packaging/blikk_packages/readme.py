@@ -43,6 +43,7 @@ def _packages(product: Product) -> str:
         ("Gemini CLI", f"`gemini extensions install {FOLDER}`"),
         ("Claude Desktop", f"`make bundle`, then open `dist/{bundle}`: it asks for key and limits"),
         ("any client of Agent Plugins 1.0", f"the folder `{FOLDER}`, with the key in `~/.blikk-key`"),
+        ("containers", "[packaging/docker](packaging/docker): an image, and a server with PostgreSQL"),
     ]
     table = "\n".join(f"| {host} | {how} |" for host, how in rows)
     return f"{before}| host | |\n|---|---|\n{table}\n"
