@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -48,6 +49,11 @@ class PostgresServer:
         self._folder = folder
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> str:
+        """The path of its socket."""
+        return f"{self._folder}/.s.PGSQL.5432"
 
     def initialise(self) -> None:
         """Make the files of an empty server."""
@@ -119,6 +125,13 @@ class PostgresServer:
         parent = self.pid()
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8").split()
         return [parent, *map(int, children)]
+
+
+def over_loopback(address: str, port: int) -> str:
+    """The ledger at this address on a socket, over a loopback port that leads to the socket."""
+    parts = urlsplit(address)
+    options = next(value for name, value in parse_qsl(parts.query) if name == "options")
+    return f"postgresql://blikk@127.0.0.1:{port}{parts.path}?options={quote(options)}"
 
 
 def nobody() -> int | None:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import anyio
 
 from tests.payments.loopback import listening
+from tests.postgres import over_loopback
 
 CHUNK_BYTES = 65_536
 CLAIM = b"INSERT INTO payments"
@@ -35,9 +36,7 @@ class Wire:
     @property
     def address(self) -> str:
         """The ledger's address over this wire."""
-        parts = urlsplit(self._database)
-        options = next(value for name, value in parse_qsl(parts.query) if name == "options")
-        return f"postgresql://blikk@127.0.0.1:{self.port}{parts.path}?options={options.replace('=', '%3D')}"
+        return over_loopback(self._database, self.port)
 
     def fall_silent_after(self, *statements: bytes) -> None:
         """Let these pass, one after the other, and then hold back every answer."""

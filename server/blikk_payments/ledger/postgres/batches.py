@@ -71,5 +71,5 @@ class Batches:
         self._statements, self._values, self._answers = [], [], []
         self._watchdog.answer(lambda: self._cursor.execute(text.encode(), values))
         for answer in answers:
-            answer.rows = self._cursor.fetchall() if self._cursor.description else []
+            answer.rows = self._cursor.fetchall() if self._cursor.rownumber is not None else []
             self._cursor.nextset()
