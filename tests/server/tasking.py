@@ -47,10 +47,10 @@ class TaskClient:
     last_id: int = 0
     lines: list[str] = field(default_factory=list[str])
 
-    async def send(self, method: str, capabilities: Mapping[str, Any] = TASKS, **params: Any) -> int:
+    async def send(self, method: str, declares: Mapping[str, Any] = TASKS, **params: Any) -> int:
         """One request; its id."""
         self.last_id += 1
-        given = {**params, **(envelope(capabilities) if self.modern else {})}
+        given = {**params, **(envelope(declares) if self.modern else {})}
         request = types.JSONRPCRequest(jsonrpc="2.0", id=self.last_id, method=method, params=given)
         await self.to_server.send(SessionMessage(request))
         return self.last_id
@@ -61,9 +61,9 @@ class TaskClient:
             SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method=method, params=params))
         )
 
-    async def ask(self, method: str, capabilities: Mapping[str, Any] = TASKS, **params: Any) -> dict[str, Any]:
+    async def ask(self, method: str, declares: Mapping[str, Any] = TASKS, **params: Any) -> dict[str, Any]:
         """The answer to one request, as it goes over the wire."""
-        number = await self.send(method, capabilities, **params)
+        number = await self.send(method, declares, **params)
         while True:
             line = line_of(await self.answers.receive(), REDACT).decode()
             self.lines.append(line)
@@ -77,11 +77,11 @@ class TaskClient:
         return answer["result"]["structuredContent"]
 
     async def wait(
-        self, payment_id: str = "pay-1", capabilities: Mapping[str, Any] = TASKS, **changes: Any
+        self, payment_id: str = "pay-1", declares: Mapping[str, Any] = TASKS, **changes: Any
     ) -> dict[str, Any]:
         """What await_payment answers where the person is informed."""
         given = {"payment_id": payment_id, "human_informed": True, **changes}
-        return (await self.ask("tools/call", capabilities, name="await_payment", arguments=given))["result"]
+        return (await self.ask("tools/call", declares, name="await_payment", arguments=given))["result"]
 
     async def begin(self, payment_id: str = "pay-1") -> str:
         """The handle of a new task."""
@@ -127,7 +127,8 @@ async def task_client(
         client = TaskClient(None, to_server, answers)  # type: ignore[arg-type]
         if version != MODERN:
             client.modern = False
-            await client.ask("initialize", protocolVersion=version, capabilities=TASKS, clientInfo=CLIENT)
+            handshake = await client.ask("initialize", protocolVersion=version, capabilities=TASKS, clientInfo=CLIENT)
+            assert handshake["result"]["protocolVersion"] == version
             await client.notify("notifications/initialized")
         # Opens the desk, and with it the house.
         await client.ask("tools/list")

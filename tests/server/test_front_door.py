@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,13 @@ async def test_a_call_after_the_door_is_served_where_the_client_is(sandbox: Runn
 
 Step = tuple[str, Any]
 
+DECLARED: dict[str, Any] = {
+    "_meta": {
+        **answers.ENVELOPE["_meta"],
+        answers.CAPABILITIES_KEY: {"elicitation": {"url": {}}, "extensions": {"io.modelcontextprotocol/tasks": {}}},
+    }
+}
+
 REQUESTS: dict[str, Any] = {
     "initialize": ("initialize", initialize()),
     "initialize, older": ("initialize", initialize("2024-11-05")),
@@ -248,11 +256,18 @@ REQUESTS: dict[str, Any] = {
     "unknown tool, modern": ("tools/call", {"name": "no-such-tool", "arguments": {}, **answers.ENVELOPE}),
     "call": ("tools/call", {"name": "await_payment", "arguments": {"payment_id": 5}}),
     "templates": ("resources/templates/list", {}),
+    "task": ("tasks/get", {"taskId": "no-such-task"}),
+    "task, undeclared": ("tasks/get", {"taskId": "no-such-task", **answers.ENVELOPE}),
+    "task, declared": ("tasks/get", {"taskId": "no-such-task", **DECLARED}),
+    "list, declared": ("tools/list", DECLARED),
+    "discover, declared": ("server/discover", DECLARED),
 }
 OTHERS = {
     "initialized": b'{"jsonrpc":"2.0","method":"notifications/initialized"}',
     "cancelled": b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}',
     "roots": b'{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}',
+    "empty": b"",
+    "blank": b" \t",
 }
 BAD = {
     "bad": b"{bad",
@@ -278,6 +293,9 @@ ORDERS = [
     ["bad", "initialize", "bad", "list", "id null"],
     ["discover, bare", "initialize, modern", "list, no params", "templates"],
     ["roots", "initialize", "initialized", "initialized", "roots", "list"],
+    ["discover, declared", "list, declared", "task, declared", "task, undeclared", "task"],
+    ["initialize", "initialized", "task", "task, declared"],
+    ["empty", "list, modern", "blank", "cancelled", "list, modern"],
 ]
 
 
@@ -294,23 +312,26 @@ async def test_wrong_settings_change_no_list_of_tools() -> None:
     assert not any('"create_payment"' in text for text in with_door)
 
 
-async def answers_to(environ: dict[str, str], order: list[str], *, joined: bool) -> list[str]:
-    """What a client hears: one step after the other, or everything in one write with its last byte late."""
+async def answers_to(
+    environ: dict[str, str], order: list[str], *, joined: bool, end: bytes = b"\n", cuts: Sequence[float] = (0.5,)
+) -> list[str]:
+    """What a client hears: one step after the other, or everything joined and cut somewhere else than at the lines."""
+    without_number = {**OTHERS, **BAD}
     lines = [
-        OTHERS.get(step) or BAD.get(step) or line(*REQUESTS[step], number=number)
+        without_number[step] if step in without_number else line(*REQUESTS[step], number=number)
         for number, step in enumerate(order, start=1)
     ]
     async with spawned(environ) as server:
         heard: list[dict[str, Any]] = []
         if joined:
-            data = b"".join(text + b"\n" for text in lines)
-            cut = len(data) // 2
-            await server.send_raw(data[:cut])
-            await server.send_raw(data[cut:])
+            data = b"".join(text + end for text in lines)
+            places = [0, *sorted(int(len(data) * cut) for cut in cuts), len(data)]
+            for first, last in pairwise(places):
+                await server.send_raw(data[first:last])
             heard = [await server.receive() for step in order if step not in OTHERS]
         else:
             for step, text in zip(order, lines, strict=True):
-                await server.send_line(text)
+                await server.send_raw(text + end)
                 if step not in OTHERS:
                     heard.append(await server.receive())
         heard.append(await last_answer(server))
@@ -345,5 +366,7 @@ async def test_random_orders_of_messages_get_the_same_answers_without_the_door(s
     choose = random.Random(seed)
     order = choose.choices([*REQUESTS, *OTHERS, *BAD], k=choose.randint(2, 9))
     joined = "cancelled" not in order and choose.random() < 0.5
-    with_door = await answers_to({}, order, joined=joined)
-    assert with_door == await answers_to({"BLIKK_FRONT_DOOR": "off"}, order, joined=joined)
+    cuts = [choose.random() for _ in range(choose.randint(0, 6))]
+    end = choose.choice([b"\n", b"\r\n"])
+    with_door = await answers_to({}, order, joined=joined, end=end, cuts=cuts)
+    assert with_door == await answers_to({"BLIKK_FRONT_DOOR": "off"}, order, joined=joined, end=end, cuts=cuts)

@@ -15,12 +15,13 @@ from blikk_mcp.desk.tasks import ASK_AGAIN_AT_MOST_SECONDS, HEAD_START_SECONDS, 
 from blikk_payments.channel.wire import Status
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.result import output_schema
-from tests.payments.doubles import LINK, NEWER_LINK, ScriptedChannel, answer, never, unread, virtual_time
+from tests.payments.doubles import LINK, NEWER_LINK, ScriptedChannel, after, answer, never, unread, virtual_time
 from tests.server.tasking import SECRET, TASKS, TaskClient, task_client
 
 pytestmark = pytest.mark.anyio
 
 WAITS = answer(Status.SCA_REQUIRED, LINK)
+WAITS_AS_READ = answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1")
 OPENS_LINKS: dict[str, Any] = {**TASKS, "elicitation": {"url": {}}}
 SHAPE = Draft202012Validator(output_schema())
 
@@ -110,7 +111,7 @@ async def test_a_client_that_did_not_declare_it_gets_the_ordinary_answer(
         await client.create()
         task_id = await client.begin()
         started = anyio.current_time()
-        result = await client.wait(capabilities=capabilities, wait_seconds=10)
+        result = await client.wait(declares=capabilities, wait_seconds=10)
         assert result["resultType"] == "complete"
         assert result["structuredContent"]["outcome"] == "needs_human"
         assert anyio.current_time() - started == pytest.approx(10, abs=0.1)
@@ -349,36 +350,58 @@ async def test_what_the_person_does_not_know_of_wakes_the_model(
         assert (told["outcome"], told["approval_url"]) == ("needs_human", later[1])
 
 
+async def opened_by_the_client(client: TaskClient, action: str = "accept", **more: Any) -> dict[str, Any]:
+    """What await_payment answers a client that was asked to show the link, when it comes back with the answer."""
+    asked = await client.wait(declares=OPENS_LINKS, human_informed=False, **more)
+    assert asked["resultType"] == "input_required"
+    given = {"payment_id": "pay-1", "human_informed": False, **more}
+    repeated = {"requestState": asked["requestState"], "inputResponses": {"approval_link": {"action": action}}}
+    answered = await client.ask("tools/call", OPENS_LINKS, name="await_payment", arguments=given, **repeated)
+    return answered["result"]
+
+
 async def test_a_link_that_a_client_opened_is_waited_for_as_a_task(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The person is informed, too, who agreed to open the link that the client showed; once is enough."""
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
-        asked = await client.wait(capabilities=OPENS_LINKS, human_informed=False)
-        assert asked["resultType"] == "input_required"
-        call = {"name": "await_payment", "arguments": {"payment_id": "pay-1", "human_informed": False}}
-        answers = {"approval_link": {"action": "accept"}}
-        repeated = {**call, "requestState": asked["requestState"], "inputResponses": answers}
-        begun = (await client.ask("tools/call", OPENS_LINKS, **repeated))["result"]
+        begun = await opened_by_the_client(client)
         assert begun["resultType"] == "task"
-        assert (await client.wait(capabilities=OPENS_LINKS, human_informed=False))["resultType"] == "task"
+        assert (await client.wait(declares=OPENS_LINKS, human_informed=False))["resultType"] == "task"
         client.house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=anyio.current_time() + 5)
         await anyio.sleep(10)
         assert (await flat(client, begun["taskId"]))["approval_url"] == NEWER_LINK
         # A newer link is a question of its own.
-        assert (await client.wait(capabilities=OPENS_LINKS, human_informed=False))["resultType"] == "input_required"
+        assert (await client.wait(declares=OPENS_LINKS, human_informed=False))["resultType"] == "input_required"
+
+
+async def test_a_link_that_is_replaced_while_its_task_begins_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the person agreed to open is what they know of, not what the next reading says."""
+    reads = 0
+    for replaced in (False, True):
+        folder = tmp_path / str(replaced)
+        folder.mkdir()
+        async with task_client(monkeypatch, folder, WAITS) as client:
+            channel = client.house.channel
+            if replaced:
+                channel.reads.extend([WAITS_AS_READ] * (reads - 1))
+                channel.every_read = answer(Status.SCA_REQUIRED, NEWER_LINK, payment_id="pay-1")
+            await client.create()
+            begun = await opened_by_the_client(client)
+            # The last reading of a call that ends with a task is the first of its task.
+            reads = len(channel.read_at)
+            assert begun["resultType"] == ("complete" if replaced else "task")
+    assert begun["structuredContent"]["approval_url"] == NEWER_LINK
 
 
 async def test_a_link_that_a_client_closed_is_no_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Closed or declined, nobody may have read it: the ordinary result carries it."""
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
-        asked = await client.wait(capabilities=OPENS_LINKS, human_informed=False)
-        call = {"name": "await_payment", "arguments": {"payment_id": "pay-1", "human_informed": False}}
-        answers = {"approval_link": {"action": "decline"}}
-        repeated = {**call, "requestState": asked["requestState"], "inputResponses": answers}
-        result = (await client.ask("tools/call", OPENS_LINKS, **repeated))["result"]
+        result = await opened_by_the_client(client, "decline")
         assert result["structuredContent"]["approval_url"] == LINK
 
 
@@ -406,19 +429,9 @@ async def test_a_client_that_opened_the_link_waits_in_its_call_where_there_is_no
     monkeypatch.setattr(tasks_module, "TASKS_AT_MOST", 0)
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
-        asked = await client.wait(capabilities=OPENS_LINKS, human_informed=False, wait_seconds=9)
-        given = {"payment_id": "pay-1", "human_informed": False, "wait_seconds": 9}
-        answers = {"approval_link": {"action": "accept"}}
         started = anyio.current_time()
-        result = await client.ask(
-            "tools/call",
-            OPENS_LINKS,
-            name="await_payment",
-            arguments=given,
-            requestState=asked["requestState"],
-            inputResponses=answers,
-        )
-        assert result["result"]["structuredContent"]["outcome"] == "needs_human"
+        result = await opened_by_the_client(client, wait_seconds=9)
+        assert result["structuredContent"]["outcome"] == "needs_human"
         assert anyio.current_time() - started == pytest.approx(9, abs=0.2)
 
 
@@ -429,13 +442,16 @@ async def test_a_call_that_is_cancelled_before_its_task_leaves_none(
     monkeypatch.setattr(tasks_module, "TASKS_AT_MOST", 1)
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
-        client.house.channel.every_read = never
+        client.house.channel.every_read = after(2 * HEAD_START_SECONDS, WAITS_AS_READ)
         given = {"payment_id": "pay-1", "human_informed": True}
         number = await client.send("tools/call", name="await_payment", arguments=given)
         await anyio.sleep(HEAD_START_SECONDS / 2)
         await client.notify("notifications/cancelled", requestId=number)
         await anyio.sleep(0.1)
         client.house.channel.every_read = None
+        reads = len(client.house.channel.read_at)
+        await anyio.sleep(100)
+        assert len(client.house.channel.read_at) == reads
         await client.begin()
 
 
@@ -486,6 +502,30 @@ async def test_the_end_of_the_server_ends_what_it_waits_for(monkeypatch: pytest.
     reads = len(client.house.channel.read_at)
     await anyio.sleep(100)
     assert len(client.house.channel.read_at) == reads
+
+
+async def test_a_task_has_a_line_in_the_log_when_it_begins_and_when_it_is_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator sees what was waited for and what came of it, and nothing for every question in between."""
+    caplog.set_level("INFO", "blikk_mcp")
+    async with task_client(monkeypatch, tmp_path, WAITS) as client:
+        client.house.channel.tell("pay-1", Status.SUCCESS, at=100)
+        await client.create()
+        kept, cancelled = await client.begin(), await client.begin()
+        await client.ask("tasks/cancel", taskId=cancelled)
+        for _ in range(5):
+            await client.get(kept)
+            await anyio.sleep(30)
+    told = [(record.message, getattr(record, "fields", {})) for record in caplog.records]
+    waits = [(event, fields.get("outcome"), fields.get("payment_id")) for event, fields in told[1:]]
+    assert waits == [
+        ("tool_call", "task", "pay-1"),
+        ("tool_call", "task", "pay-1"),
+        ("task_cancelled", None, None),
+        ("tool_call", "paid", "pay-1"),
+    ]
+    assert not any(kept in str(fields) for _, fields in told)
 
 
 async def test_it_is_advertised_where_it_may_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class Desk:
             self._log(tool, started, outcome="asked")
             return needed.result
         except TaskStarted as begun:
-            self._log(tool, started, outcome="task")
+            self._log(tool, started, outcome="task", payment_id=_without_personal_data(call.payment_id if call else ""))
             return begun.answer
         except anyio.get_cancelled_exc_class():
             self._log(tool, started, outcome="cancelled")
@@ -134,8 +134,7 @@ class Desk:
             started,
             outcome=result.outcome,
             error_code=result.error_code,
-            # An agent can take a kennitala for a payment's id.
-            payment_id=result.payment_id if clean_text(result.payment_id) == result.payment_id else "",
+            payment_id=_without_personal_data(result.payment_id),
             replayed=result.replayed,
         )
         cautions, blikk_says = (call.cautions, call.blikk_says) if call else ([], "")
@@ -184,6 +183,11 @@ class Desk:
             duration_ms=milliseconds,
             call=uuid.uuid4().hex[:12],
         )
+
+
+def _without_personal_data(payment_id: str) -> str:
+    """The id for the log; an agent can take a kennitala for one."""
+    return payment_id if clean_text(payment_id) == payment_id else ""
 
 
 class RisingProgress:

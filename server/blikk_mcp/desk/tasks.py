@@ -7,6 +7,7 @@ as it does; what is lost with them is a wait and never a payment, which stands i
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import anyio.abc
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
+from blikk_mcp.logs import log_event
 from blikk_payments.channel.wire import NEEDS_PERSON, Status
 from blikk_payments.ladder import Ladder
 from blikk_payments.models import PaymentRecord
@@ -46,6 +48,8 @@ NO_SUCH_TASK: Final = (
     "Task not found: it never was, its time is over, or the server was restarted. "
     "The payment is not touched by that: call await_payment again with its payment_id."
 )
+
+logger = logging.getLogger(__name__)
 
 Wait = Callable[[Callable[[PaymentRecord], None]], Awaitable[Result]]
 
@@ -128,6 +132,7 @@ class Tasks:
         """
         task = self._found(task_id)
         if task.status == "working":
+            log_event(logger, logging.INFO, "task_cancelled")
             task.status, task.updated_at = "cancelled", self._now()
             task.scope.cancel()
 
