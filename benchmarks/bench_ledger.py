@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -118,7 +119,7 @@ def fill(path: Path, payments: int) -> None:
             intent = an_intent(10_000_000 + number)
             claimed = rows.fingerprints.sending(intent, rows.fingerprints.account(intent), (), None, "", "", at)
             answered = claimed.becomes(
-                claimed.record._replace(state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS)
+                replace(claimed.record, state=ClaimState.CREATED, payment_id=f"old-{number}", status=Status.SUCCESS)
             )
             rows.write(None, answered)
             rows.remember(rows.fingerprints.payee(intent.creditor_name, claimed.account_fingerprint))

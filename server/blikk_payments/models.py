@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
 
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
 
@@ -72,7 +71,8 @@ class PaymentIntent:
     warnings: tuple[str, ...] = ()
 
 
-class PaymentRecord(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
     """What is known of one payment. Holds no kennitala and no full account: what the operator needs to find it, no more.
 
     `payment_id` is `""` until Blikk gave one; `status` is `None` until Blikk said one. `approval_url` is raw and has to

@@ -5,7 +5,7 @@ Each knows the record that it leads to, and the one ledger call that writes it d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from blikk_payments.channel.wire import ChannelPayment
@@ -38,8 +38,8 @@ class NotMade:
 
     def apply(self, record: PaymentRecord, now: datetime) -> PaymentRecord:
         """The record once it is definite that no payment was made."""
-        return record._replace(
-            state=ClaimState.REFUSED, refusal_code=self.code, bank_text=self.bank_text, updated_at=now
+        return replace(
+            record, state=ClaimState.REFUSED, refusal_code=self.code, bank_text=self.bank_text, updated_at=now
         )
 
     def write(self, ledger: Ledger, record: PaymentRecord, now: datetime) -> PaymentRecord:
@@ -56,7 +56,7 @@ class Unknown:
 
     def apply(self, record: PaymentRecord, now: datetime) -> PaymentRecord:
         """The record once nobody can tell what became of it."""
-        return record._replace(state=ClaimState.UNKNOWN, bank_text=self.bank_text, updated_at=now)
+        return replace(record, state=ClaimState.UNKNOWN, bank_text=self.bank_text, updated_at=now)
 
     def write(self, ledger: Ledger, record: PaymentRecord, now: datetime) -> PaymentRecord:
         """See `Ledger.unknown`."""

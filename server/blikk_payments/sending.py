@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import anyio
@@ -178,7 +178,7 @@ class Sender:
             recorded = error.record
         except OutcomeUnknown:
             # The ledger does not believe the answer: the id is another payment's, or there may be two for this key.
-            recorded = told._replace(state=ClaimState.UNKNOWN, payment_id="", status=None, approval_url="")
+            recorded = replace(told, state=ClaimState.UNKNOWN, payment_id="", status=None, approval_url="")
         except Exception:
             # Whatever it was, it must not end the process: that would take the outcome with it.
             logger.exception("an outcome could not be written down yet")
@@ -187,7 +187,7 @@ class Sender:
             # Blikk said something newer meanwhile, which is written next.
             return
         bank_text = told.bank_text if recorded.attempt == told.attempt else recorded.bank_text
-        sending.record, sending.recorded = recorded._replace(bank_text=bank_text), True
+        sending.record, sending.recorded = replace(recorded, bank_text=bank_text), True
         if sending in self._unwritten:
             self._unwritten.remove(sending)
 

@@ -277,7 +277,7 @@ def test_a_yes_to_the_amount_is_no_yes_to_a_second_payment() -> None:
 def test_a_yes_to_a_second_payment_is_no_yes_to_a_third() -> None:
     """A yes to a duplicate names the payment that it is a duplicate of."""
     yes = question_of(Policy(), an_intent(), equals(EARLIER))
-    newer = EARLIER._replace(payment_id="pay-10", idempotency_key="order-0003")
+    newer = replace(EARLIER, payment_id="pay-10", idempotency_key="order-0003")
     assert check(Policy(), facts=equals(newer, EARLIER), can_ask=True, confirmed=yes) == "confirmation_required"
 
 
@@ -300,7 +300,7 @@ def test_a_questions_repr_holds_no_kennitala_and_no_account() -> None:
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.PENDING, Status.SCA_REQUIRED, Status.SUCCESS, Status.OTHER])
 def test_an_equal_payment_that_is_open_or_paid_holds_the_next_one_up(status: Status) -> None:
     """Another key, equal payment: possible_duplicate, naming the earlier one."""
-    earlier = EARLIER._replace(status=status)
+    earlier = replace(EARLIER, status=status)
     with pytest.raises(PossibleDuplicate) as caught:
         Policy().check(an_intent(), equals(earlier), can_ask=False, confirmed=None)
     assert (caught.value.earlier.payment_id, caught.value.confirmable) == ("pay-9", True)
@@ -316,7 +316,7 @@ def test_without_a_way_to_ask_the_earlier_payments_id_lets_it_pass(named: str, e
 
 def test_the_id_to_name_is_that_of_the_newest_of_several() -> None:
     """The one that a possible_duplicate refusal names."""
-    newest = EARLIER._replace(payment_id="pay-10", idempotency_key="order-0003")
+    newest = replace(EARLIER, payment_id="pay-10", idempotency_key="order-0003")
     facts = equals(newest, EARLIER)
     assert check(Policy(), an_intent(confirmed_duplicate_of="pay-9"), facts) == "possible_duplicate"
     assert check(Policy(), an_intent(confirmed_duplicate_of="pay-10"), facts) == ""

@@ -173,12 +173,12 @@ def utc_text(at: datetime) -> str:
 
 def now_unknown(record: PaymentRecord, now: datetime) -> PaymentRecord:
     """The record once nobody can tell what became of it."""
-    return record._replace(state=ClaimState.UNKNOWN, updated_at=now)
+    return replace(record, state=ClaimState.UNKNOWN, updated_at=now)
 
 
 def now_refused(record: PaymentRecord, code: str, bank_text: str, now: datetime) -> PaymentRecord:
     """The record once it is definite that no payment was made."""
-    return record._replace(state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text, updated_at=now)
+    return replace(record, state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text, updated_at=now)
 
 
 def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -> PaymentRecord:
@@ -203,7 +203,8 @@ def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -
         warnings = (*others, other_amount(said, answer.currency or "ISK"))
     if blikks_amount(warnings):
         url, url_at = "", None
-    answered = record._replace(
+    answered = replace(
+        record,
         warnings=warnings,
         state=ClaimState.CREATED,
         payment_id=answer.payment_id,
@@ -213,7 +214,7 @@ def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -
         refusal_code="",
         bank_text=answer.bank_text or record.bank_text,
     )
-    return record if answered == record else answered._replace(updated_at=now)
+    return record if answered == record else replace(answered, updated_at=now)
 
 
 def names_another_amount(record: PaymentRecord, answer: ChannelPayment) -> bool:
@@ -225,8 +226,8 @@ def names_another_amount(record: PaymentRecord, answer: ChannelPayment) -> bool:
 def now_stray(record: PaymentRecord, now: datetime) -> PaymentRecord:
     """The record once Blikk may have made more than one payment for its key: no id, no link and no status is its own."""
     warnings = record.warnings if STRAY_PAYMENT in record.warnings else (*record.warnings, STRAY_PAYMENT)
-    blank = record._replace(payment_id="", status=None, approval_url="", approval_url_at=None, refusal_code="")
-    return blank._replace(state=ClaimState.UNKNOWN, warnings=warnings, updated_at=now)
+    blank = replace(record, payment_id="", status=None, approval_url="", approval_url_at=None, refusal_code="")
+    return replace(blank, state=ClaimState.UNKNOWN, warnings=warnings, updated_at=now)
 
 
 def too_early(stored: StoredPayment, now: datetime, lives: Callable[[str], bool]) -> str:

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -518,7 +519,7 @@ def test_an_outcome_that_cannot_be_written_leaves_the_claim_as_it_was(path: Path
                 ledger.created(OTHER_KEY, 1, answer("blikk-2"), now=at(2))
         assert claimed == ledger.by_key(OTHER_KEY, now=at(3))
         late = ledger.by_key(OTHER_KEY, now=at(60))
-        assert late == claimed._replace(state=ClaimState.UNKNOWN, updated_at=at(60))
+        assert late == replace(claimed, state=ClaimState.UNKNOWN, updated_at=at(60))
         assert ledger.created(OTHER_KEY, 1, answer("blikk-2"), now=at(61)).payment_id == "blikk-2"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from blikk_payments.channel.wire import ChannelPayment
@@ -60,7 +61,7 @@ def write_answer(
         rows.remember(rows.fingerprints.payee(record.creditor_name, before.account_fingerprint))
     if event is Event.RESOLVED_CREATED:
         # Somebody has looked, and named the right one.
-        record = record._replace(warnings=tuple(one for one in record.warnings if one != STRAY_PAYMENT))
+        record = replace(record, warnings=tuple(one for one in record.warnings if one != STRAY_PAYMENT))
     detail = {"payment_id": answer.payment_id, "status": answer.status.value}
     if names_another_amount(before.record, answer):
         detail["blikk_says"] = " ".join(blikks_amount(record.warnings) or ())

@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Self, TypeVar
@@ -216,8 +217,8 @@ class SqlLedger(Ledger):
         def work(rows: Rows) -> int:
             batch = rows.prunable(before)
             for stored in batch:
-                blank = stored.record._replace(creditor_name="", purpose="", bank_text="", warnings=())
-                blank = blank._replace(approval_url="", approval_url_at=None)
+                blank = replace(stored.record, creditor_name="", purpose="", bank_text="", warnings=())
+                blank = replace(blank, approval_url="", approval_url_at=None)
                 rows.save(stored, stored.becomes(blank), Event.PRUNED, {}, now)
             return len(batch)
 
