@@ -39,6 +39,8 @@ NOW = datetime.now(UTC)
 COMMITS = 2
 MOST_GROWTH = 1.5
 MOST_OPENING_SECONDS = 0.1
+MOST_VERIFY = 8.0
+"""Verifying takes at most so many times what reading every payment takes, in seconds of the processor."""
 
 
 class InstantChannel(Channel):
@@ -165,6 +167,17 @@ def seconds_to_read(path: Path) -> tuple[float, float]:
         return newest, time.perf_counter() - started
 
 
+def cost_of_verifying(path: Path) -> float:
+    """How many times as long as reading every payment it takes to verify them, both in seconds of the processor."""
+    with SqliteLedger(path) as ledger:
+        ledger.check_writable()
+        started = time.process_time()
+        assert sum(1 for _ in ledger.records(now=NOW)) == MANY
+        read = time.process_time()
+        assert ledger.verify() == []
+        return (time.process_time() - read) / (read - started)
+
+
 def main() -> int:
     """Measure and print; 1 if a promise does not hold."""
     with tempfile.TemporaryDirectory(prefix="blikk-bench-") as name:
@@ -173,9 +186,10 @@ def main() -> int:
         fill(folder / "many.sqlite3", MANY)
         opening = seconds_to_open(folder / "many.sqlite3")
         newest, everything = seconds_to_read(folder / "many.sqlite3")
+        verify = cost_of_verifying(folder / "many.sqlite3")
         many, few = many_beside_few(folder)
     growth = statistics.median(one / other for one, other in zip(many, few, strict=True))
-    kept = [commits == COMMITS, growth <= MOST_GROWTH, opening <= MOST_OPENING_SECONDS]
+    kept = [commits == COMMITS, growth <= MOST_GROWTH, opening <= MOST_OPENING_SECONDS, verify <= MOST_VERIFY]
     verdicts = ["kept" if one else "BROKEN" for one in kept]
     few_ms, many_ms = (statistics.median(one) / CREATES * 1_000 for one in (few, many))
     print(f"{commits:.2f} durable commits a create; promise: {COMMITS}, {verdicts[0]}")
@@ -184,6 +198,9 @@ def main() -> int:
     print(f"{opening * 1_000:.1f} ms to open a ledger of {MANY:,} payments")
     print(f"  promise: at most {MOST_OPENING_SECONDS * 1_000:.0f} ms, {verdicts[2]}")
     print(f"{newest * 1_000:.1f} ms to list its newest 50, {everything:.1f} s for all of them, in pages")
+    print(
+        f"{verify:.1f} times as long to verify them as to read them; promise: at most {MOST_VERIFY:.0f}, {verdicts[3]}"
+    )
     return 0 if all(kept) else 1
 
 

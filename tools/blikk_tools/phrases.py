@@ -62,7 +62,7 @@ _ENGLISH = {
     "tick_box": "Yes, pay",
     "tick_box_again": "Yes, pay again",
     "not_made": "This payment was not made",
-    "not_sent_now": "Nothing was sent to the bank this time",
+    "not_sent_now": "This try sent nothing to the bank",
     "because_not_configured": (
         "The payment service is not set up correctly. Please tell whoever runs it.\n"
         "An earlier try at the same payment may still have gone through."

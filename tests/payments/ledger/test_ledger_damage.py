@@ -532,6 +532,7 @@ def _make_version_1(path: Path) -> None:
         "DROP TABLE days",
         "DROP TABLE payees",
         "DROP INDEX history_by_event",
+        "DROP INDEX payments_failed",
         "ALTER TABLE payments DROP COLUMN claim_token",
         "ALTER TABLE payments ADD COLUMN day TEXT GENERATED ALWAYS AS (substr(claimed_at, 1, 10)) VIRTUAL",
         "PRAGMA user_version=1",

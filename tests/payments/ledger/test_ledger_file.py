@@ -113,6 +113,32 @@ def test_a_create_costs_two_durable_commits_and_a_poll_without_news_none(tmp_pat
     assert [after - before for before, after in pairwise(commits)] == [1, 1, 0, 1]
 
 
+def test_nothing_that_a_create_asks_is_looked_for_among_all_payments(tmp_path: Path) -> None:
+    """As quick among 100,000 payments as among a few: each question has its index, and what is under way is little."""
+    path = tmp_path / "ledger.sqlite3"
+    with SqliteLedger(path) as new:
+        new.check_writable()
+    with pytest.MonkeyPatch.context() as patch, SqliteLedger(path) as ledger:
+        statements = heard_statements(patch)
+        ledger.find_key(intent(), now=NOON)
+        ledger.failed_equals(intent(), since=NOON)
+        ledger.facts(intent(), window_minutes=1440, now=NOON)
+        ledger.claim(intent(), allow, window_minutes=1440, now=NOON)
+        ledger.created(KEY, 1, answer("blikk-1"), now=NOON)
+        ledger.seen(answer("blikk-1", Status.SUCCESS), now=at(1))
+        ledger.by_payment_id("blikk-1", now=at(2))
+        ledger.stray_keys()
+    with closing(sqlite3.connect(path)) as connection:
+        plans = {
+            one: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
+            for one in statements
+            if " FROM payments" in one or " FROM history" in one
+        }
+    assert len(plans) > 8
+    scans = {one: plan for one, plan in plans.items() if any(step.startswith("SCAN") for step in plan)}
+    assert {step for plan in scans.values() for step in plan} == {"SCAN payments USING INDEX payments_sending"}
+
+
 def test_commits_are_as_durable_as_sqlite_can_make_them(tmp_path: Path) -> None:
     """Issue: WAL with `synchronous=FULL`."""
     with pytest.MonkeyPatch.context() as patch, SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:

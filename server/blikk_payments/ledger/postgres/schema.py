@@ -51,6 +51,7 @@ _VERSION_1 = (
     "CREATE INDEX payments_equal ON payments (account_fingerprint, amount_isk, claimed_at) WHERE holds = 1",
     "CREATE INDEX payments_unknown ON payments (account_fingerprint, amount_isk, claimed_at) WHERE state = 'unknown'",
     "CREATE INDEX payments_sending ON payments (claimed_at) WHERE state = 'sending'",
+    "CREATE INDEX payments_failed ON payments (account_fingerprint, amount_isk, updated_at) WHERE holds = 0",
     'CREATE TABLE days (day TEXT COLLATE "C" PRIMARY KEY, reserved_isk BIGINT NOT NULL)',
     """
     CREATE TABLE payees (

@@ -14,7 +14,7 @@ from blikk_payments.errors import BUSY, LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.ledger.sqlite.paths import Identity, file_identity, log_path, secure_file
-from blikk_payments.ledger.sqlite.schema import connect, connect_to_look, explain, is_busy, is_read_only
+from blikk_payments.ledger.sqlite.schema import LOST_FILE, connect, connect_to_look, explain, is_busy, is_read_only
 
 T = TypeVar("T")
 
@@ -153,6 +153,8 @@ class SqliteEngine(Engine):
     def _open(self) -> sqlite3.Connection:
         self._require_unmoved()
         if self._connection is None:
+            if self._file is None and file_identity(self._path) is None and file_identity(self._log_path) is not None:
+                raise LedgerUnavailable(LOST_FILE)
             file = secure_file(self._path)
             connection = connect(self._path, self._busy_timeout_seconds)
             try:
@@ -168,10 +170,12 @@ class SqliteEngine(Engine):
 
     def _require_unmoved(self) -> None:
         if self._file is not None and file_identity(self._path) != self._file:
-            raise LedgerUnavailable("The ledger was moved or replaced while in use. Put it back, or restart.")
+            raise LedgerUnavailable(
+                "The ledger was moved or replaced while in use. Put it back; restart only if the new one is right."
+            )
         if self._connection is not None and file_identity(self._log_path) != self._log:
             raise LedgerUnavailable(
-                "The ledger's -wal file was moved or replaced while in use. Put it back, or restart."
+                "The ledger's -wal file was moved or replaced while in use. Put it back, or restore the newest backup."
             )
 
     def _fold_later(self) -> None:

@@ -24,6 +24,11 @@ LOST_LOG = (
     "or restore the newest backup. Only if this ledger was never used, remove the file."
 )
 
+LOST_FILE = (
+    "The ledger's file is missing, and its -wal file is still there: the file was moved or deleted while in use. Put it "
+    "back, or restore the newest backup."
+)
+
 SETTINGS = ("synchronous=FULL", "foreign_keys=ON", "cell_size_check=ON", "secure_delete=ON")
 """What every connection is told. `secure_delete` overwrites with zeros what is deleted: names that were pruned, say."""
 
@@ -149,10 +154,18 @@ def _keep_sums_of_days(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _find_failures(connection: sqlite3.Connection) -> None:
+    """Version 4: equal payments that failed just now are looked for before every create, and not among all payments."""
+    connection.execute(
+        "CREATE INDEX payments_failed ON payments (account_fingerprint, amount_isk, updated_at) WHERE holds = 0"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _create_version_1,
     _remember_payees,
     _keep_sums_of_days,
+    _find_failures,
 )
 """What makes version n+1 of version n, in order. A released one is never edited."""
 
