@@ -528,6 +528,22 @@ async def test_a_task_has_a_line_in_the_log_when_it_begins_and_when_it_is_over(
     assert not any(kept in str(fields) for _, fields in told)
 
 
+async def test_a_host_with_cards_finds_the_cards_hints_in_a_tasks_result(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the call would have answered is answered, `_meta` included, long after the call."""
+    cards = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
+    async with task_client(monkeypatch, tmp_path, WAITS) as client:
+        client.house.channel.tell("pay-1", Status.SUCCESS, at=10)
+        await client.create()
+        begun = await client.wait(declares={"extensions": {**TASKS["extensions"], **cards}})
+        without = await client.begin()
+        await anyio.sleep(20)
+        result = (await client.get(begun["taskId"]))["result"]
+        assert result["_meta"]["blikk-mcp/card"]["language"] == "en"
+        assert "_meta" not in (await client.get(without))["result"]
+
+
 async def test_it_is_advertised_where_it_may_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """SEP-2663: server/discover tells of the extension, without settings; the handshake era does not know it."""
     async with task_client(monkeypatch, tmp_path) as client:
