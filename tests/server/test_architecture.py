@@ -98,6 +98,34 @@ def test_only_settings_read_the_environment() -> None:
     }
 
 
+def asks_which_system(source: str) -> bool:
+    """Whether this source asks which operating system it runs on."""
+    asked = {("sys", "platform"), ("os", "name"), ("platform", "system")}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and (node.value.id, node.attr) in asked:
+            return True
+        if isinstance(node, ast.ImportFrom) and any((node.module, alias.name) in asked for alias in node.names):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "source", ["import sys\nsys.platform == 'win32'", "import os\nos.name", "from sys import platform"]
+)
+def test_a_question_for_the_system_is_found(source: str) -> None:
+    """The check below sees what it looks for."""
+    assert asks_which_system(source)
+    assert not asks_which_system("client.platform")
+
+
+def test_only_one_room_asks_which_system_it_runs_on() -> None:
+    """What differs between Linux, macOS and Windows is in `blikk_payments/system`; a support report names the system."""
+    asking = {path.relative_to(ROOT).as_posix() for path in SOURCES if asks_which_system(path.read_text())}
+    assert {path for path in asking if not path.startswith("server/blikk_payments/system/")} == {
+        "server/blikk_mcp/commands/doctor.py"
+    }
+
+
 def test_the_source_roots_are_no_packages() -> None:
     """Ours: a wheel that installs `server` and `tools` collides with everybody's."""
     assert not (ROOT / "server" / "__init__.py").exists()

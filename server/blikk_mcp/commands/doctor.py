@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -24,6 +23,7 @@ from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings import table
 from blikk_mcp.settings.settings import raw_secrets, read_settings
 from blikk_mcp.settings.values import SettingsError
+from blikk_payments.system import PLATFORM
 
 __all__ = ["compare_schema", "configure", "run"]
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     given: Given | None = None
     if arguments.client:
         try:
-            given = given_by(arguments.client, sys.platform, environ)
+            given = given_by(arguments.client, PLATFORM, environ)
         except CannotChange as error:
             return _print([Finding("fix", str(error))], redactor)
         findings = _of_client(arguments.client, given, environ)

@@ -6,12 +6,12 @@ import argparse
 import json
 import os
 import shlex
-import signal
 import sys
 
 import anyio
 
 from blikk_mcp.commands.parser import factor, whole
+from blikk_payments.system.loop_signals import signals_received
 
 PORTS = (0, 65_535)
 SPEEDS = (0.001, 1_000_000.0)
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "there is no such address here"
         return _refuse(f"cannot listen: {reason}")
-    except KeyboardInterrupt:  # where signals cannot be received, as on Windows
+    except KeyboardInterrupt:  # before it listened
         return 0
 
 
@@ -76,13 +76,9 @@ async def _serve(arguments: argparse.Namespace) -> int:
         )
         sys.stderr.flush()
         line = {"base_url": running.base_url, "api_key": running.api_key, "control_url": running.control_url}
-        if sys.platform == "win32":
+        with signals_received() as next_signal:
             _say(line)
-            await anyio.sleep_forever()
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            _say(line)
-            async for _ in signals:
-                break
+            await next_signal()
     return 0
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 
-from blikk_mcp.core_dumps import forbid_core_dumps
 from blikk_mcp.settings.door import door_settings
 from blikk_mcp.stderr import queue_stderr
 from blikk_mcp.transports.front_door import FrontDoor, Handover, read_answers
-from blikk_mcp.transports.wire import claim_standard_streams, exit_on_signals
+from blikk_mcp.transports.wire import claim_standard_streams
+from blikk_payments.system.limits import forbid_core_dumps
+from blikk_payments.system.signals import exit_on_signals
 
 SANDBOX_IDLE_SECONDS = 0.2
 

@@ -8,12 +8,12 @@ import sys
 import threading
 from typing import Any, cast
 
-from blikk_mcp.core_dumps import forbid_core_dumps
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.redaction.streams import RedactedTextIO
 from blikk_mcp.settings.key_rules import MIN_KEY_LENGTH
 from blikk_mcp.settings.placeholders import is_placeholder
 from blikk_mcp.settings.surface import SURFACE_WORDS
+from blikk_payments.system.limits import forbid_core_dumps
 
 logger = logging.getLogger(__name__)
 

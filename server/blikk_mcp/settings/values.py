@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from blikk_payments.identifiers import (
     parse_kennitala,
 )
 from blikk_payments.policy import AllowedCreditor
+from blikk_payments.system.private import bits_of_others
 
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -80,9 +80,9 @@ def key_file_notice(file: Path) -> str:
     A notice and not a refusal: container platforms mount secrets readable by all, inside the container.
     """
     try:
-        exposed = os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        exposed = bits_of_others(file.stat())
     except OSError:
-        exposed = False
+        exposed = 0
     return "BLIKK_API_KEY_FILE: others on this machine can read or change the file; chmod 600 it" if exposed else ""
 
 
@@ -215,14 +215,15 @@ def _creditor(entry: str, place: int) -> AllowedCreditor:
 
 def parse_ledger(text: str, base_url: str, environ: Mapping[str, str]) -> Path | str:
     """The ledger's path or its PostgreSQL address; by default one file per base URL in the user's state folder."""
-    from blikk_payments.ledger.location import is_postgres, ledger_address, ledger_file, state_home
+    from blikk_payments.ledger.location import is_postgres, ledger_address, ledger_file
     from blikk_payments.ledger.sqlite.paths import default_ledger_path
+    from blikk_payments.system.folders import earlier_state_home, state_home
 
     if is_postgres(text):
         return ledger_address(text)
     if text:
         return ledger_file(text)
-    return default_ledger_path(base_url, state_home(environ.get("XDG_STATE_HOME", "")))
+    return default_ledger_path(base_url, state_home(environ), earlier_state_home(environ))
 
 
 def read_password(address: str, file: Path | None) -> str:

@@ -23,7 +23,9 @@ from mcp.shared.message import SessionMessage
 from blikk_mcp.logs import log_event
 from blikk_mcp.transports.front_door import Handover
 from blikk_mcp.transports.messages import Refused, read_message
-from blikk_mcp.transports.wire import EXIT_CODES, Line, Wire
+from blikk_mcp.transports.wire import Line, Wire
+from blikk_payments.system.loop_signals import signals_received
+from blikk_payments.system.signals import EXIT_CODES
 
 MAX_ANSWERS_WAITING = 64
 """Answers made and not taken over by the wire; beyond that nothing more is read from the client."""
@@ -49,12 +51,10 @@ async def serve_stdio(server: Server[Any], redact: Callable[[str], str], wire: W
 
     async def stop_on_signal() -> None:
         nonlocal code
-        with anyio.open_signal_receiver(*EXIT_CODES) as signals:
-            async for number in signals:
-                code = EXIT_CODES[number]
-                exit_soon(code)
-                tasks.cancel_scope.cancel()
-                return
+        with signals_received() as next_signal:
+            code = EXIT_CODES[await next_signal()]
+            exit_soon(code)
+            tasks.cancel_scope.cancel()
 
     async def serve() -> None:
         await _serve_after_probes(server, received, outgoing)

@@ -6,13 +6,14 @@ Standard library only, and no event loop: the front door is built on it, and the
 from __future__ import annotations
 
 import os
-import select
-import signal
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+
+from blikk_payments.system.signals import LONGEST_WAIT_SECONDS
+from blikk_payments.system.streams import has_hung_up
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """No message of ours or a client's comes near it. Of a longer line only the two edges are kept."""
@@ -31,9 +32,6 @@ STALL_SECONDS = 0.5
 
 LOOK_SECONDS = 0.25
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
 class TooLong:
@@ -135,15 +133,14 @@ class Wire:
         self._wait(lambda: self.is_sent or self.is_broken, seconds)
 
     def _wait(self, ready: Callable[[], bool], seconds: float | None = None) -> None:
-        # On Windows a wait without an end would hold signals up, too.
-        step = LOOK_SECONDS if os.name == "nt" else None
         until = None if seconds is None else time.monotonic() + seconds
         with self._changed:
             while not ready():
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
                     return
-                self._changed.wait(left if step is None else step if left is None else min(step, left))
+                bounds = (bound for bound in (left, LONGEST_WAIT_SECONDS) if bound is not None)
+                self._changed.wait(min(bounds, default=None))
 
     def _notify(self) -> None:
         self._changed.notify_all()
@@ -232,21 +229,6 @@ def split_lines(read: Callable[[], bytes]) -> Iterator[Line]:
             del held[:-EDGE_BYTES]
     if held:
         yield line()
-
-
-def has_hung_up(fd: int) -> bool:
-    """Whether the other end of a pipe or socket is closed, though there may still be something to read."""
-    if not hasattr(select, "poll"):
-        return False  # Windows
-    poll = select.poll()
-    poll.register(fd, getattr(select, "POLLRDHUP", 0))
-    return bool(poll.poll(0))
-
-
-def exit_on_signals() -> None:
-    """End with the signal's exit code, also while nothing but modules is loaded."""
-    for number in EXIT_CODES:
-        signal.signal(number, lambda number, _: sys.exit(EXIT_CODES[signal.Signals(number)]))
 
 
 def claim_standard_streams() -> Wire:

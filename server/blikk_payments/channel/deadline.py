@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-
-def seconds_since_boot() -> float:
-    """A clock that nobody sets, and that goes on while the machine sleeps where there is one (`CLOCK_BOOTTIME`)."""
-    clock: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+from blikk_payments.system.clocks import seconds_since_boot
 
 
 def utc_now() -> datetime:

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from blikk_payments.system.folders import from_home
+
 POSTGRES_SCHEMES = frozenset({"postgresql", "postgres"})
 DRIVER = ("psycopg", "psycopg_pool")
 INSTALL = "needs PostgreSQL's driver: run `pip install 'blikk-mcp[postgres]'`"
@@ -102,27 +104,7 @@ def ledger_file(text: str) -> Path:
     Raises:
         ValueError: it does not name one, for the person who set it.
     """
-    path = _from_home(text) if text.startswith("~") else Path(text)
+    path = from_home(text) if text.startswith("~") else Path(text)
     if not path.is_absolute():
         raise ValueError("must be an absolute path, or one from `~`: every process has to find the same ledger")
-    return path
-
-
-def state_home(xdg_state_home: str) -> Path:
-    """The user's folder for what programs keep.
-
-    Raises:
-        ValueError: there is no home folder.
-    """
-    given = Path(xdg_state_home)
-    return given if given.is_absolute() else _from_home("~") / ".local" / "state"
-
-
-def _from_home(text: str) -> Path:
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError:
-        raise ValueError("has no such home folder to start from: set it to an absolute path") from None
-    if not path.is_absolute():
-        raise ValueError("has a home folder that is no absolute path: set it to an absolute path")
     return path

@@ -8,16 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from dataclasses import astuple, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-PROC = Path("/proc")
-_STAT_STATE, _STAT_START_TIME = 0, 19
-"""Places after the command name in `/proc/PID/stat`: fields 3 and 22 of proc(5), which counts from 1."""
-_DEAD_STATES = frozenset("ZXx")
+from blikk_payments.system.processes import look_at, machine_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +28,8 @@ class ProcessIdentity:
     def current(cls) -> ProcessIdentity:
         """The identity of this process."""
         pid = os.getpid()
-        host, boot, namespace = _machine_identity(PROC)
-        _, started = _stat(pid)
-        return cls(host=host, boot=boot, namespace=namespace, pid=pid, started=started)
+        host, boot, namespace = machine_identity()
+        return cls(host=host, boot=boot, namespace=namespace, pid=pid, started=look_at(pid).started)
 
     @classmethod
     def parse(cls, token: str) -> ProcessIdentity | None:
@@ -61,7 +54,7 @@ def is_gone(token: str) -> bool:
     process = ProcessIdentity.parse(token)
     if process is None:
         return False
-    host, boot, namespace = _machine_identity(PROC)
+    host, boot, namespace = machine_identity()
     if process.host != host:
         return False
     if process.boot != boot:
@@ -69,12 +62,8 @@ def is_gone(token: str) -> bool:
         return bool(process.boot and boot)
     if process.namespace != namespace:
         return False
-    state, started = _stat(process.pid)
-    if state in _DEAD_STATES:
-        return True
-    if started and process.started:
-        return started != process.started
-    return _is_absent(process.pid)
+    seen = look_at(process.pid)
+    return seen.is_gone or bool(seen.started and process.started and seen.started != process.started)
 
 
 def lives(token: str) -> bool:
@@ -82,41 +71,5 @@ def lives(token: str) -> bool:
     process = ProcessIdentity.parse(token)
     if process is None:
         return False
-    here = (process.host, process.boot, process.namespace) == _machine_identity(PROC)
+    here = (process.host, process.boot, process.namespace) == machine_identity()
     return here and not is_gone(token)
-
-
-@cache
-def _machine_identity(proc: Path) -> tuple[str, str, str]:
-    """Host, boot id and pid namespace: the same for the whole life of a process."""
-    try:
-        boot = (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        boot = ""
-    try:
-        namespace = str((proc / "self/ns/pid").readlink())
-    except OSError:
-        namespace = ""
-    return socket.gethostname(), boot, namespace
-
-
-def _stat(pid: int) -> tuple[str, str]:
-    """State letter and start time of a process, `""` where they cannot be read."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-        # The command name, in brackets, may hold spaces and brackets of its own.
-        fields = text[text.rindex(")") + 1 :].split()
-        return fields[_STAT_STATE], fields[_STAT_START_TIME]
-    except (OSError, ValueError, IndexError):
-        return "", ""
-
-
-def _is_absent(pid: int) -> bool:
-    """Whether the kernel knows no such pid. Asked besides /proc, which can hide other users' processes."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False

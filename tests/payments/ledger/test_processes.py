@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from blikk_payments.ledger import processes
 from blikk_payments.ledger.processes import ProcessIdentity, is_gone
+from blikk_payments.system import processes
 from tests.missing import unavailable
 from tests.payments.ledger_factories import in_child
 

@@ -12,21 +12,22 @@ from urllib.parse import urlsplit
 
 from blikk_payments.channel.links import is_loopback
 from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.system.private import PRIVATE_FOLDER, bits_of_others, create_private, own_user
 
 Identity = tuple[int, int]
 """Device and inode of a file."""
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_PRIVATE_FOLDER, _PRIVATE_FILE = 0o700, 0o600
-_WRITABLE_BY_OTHERS, _ANYTHING_FOR_OTHERS = 0o022, 0o077
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-def default_ledger_path(base_url: str, state_home: Path) -> Path:
-    """One file per base URL, so that sandbox and production never mix."""
+def default_ledger_path(base_url: str, state_home: Path, earlier: Path | None = None) -> Path:
+    """One file per base URL, so that sandbox and production never mix. One that is in an earlier place stays there."""
     host = urlsplit(base_url.strip()).hostname or ""
     readable = re.sub(r"[^a-z0-9.-]+", "-", host) or "host"
     short = hashlib.sha256(_normalised(base_url).encode()).hexdigest()[:8]
-    return state_home / "blikk-mcp" / f"ledger-{readable}-{short}.sqlite3"
+    within = Path("blikk-mcp") / f"ledger-{readable}-{short}.sqlite3"
+    return earlier / within if earlier and (earlier / within).exists() else state_home / within
 
 
 def blikk_of(base_url: str) -> str:
@@ -79,17 +80,13 @@ def file_identity(path: Path) -> Identity | None:
 
 
 def _secure_folder(folder: Path) -> None:
-    missing: list[Path] = []
-    level = folder
-    while not level.exists():
-        missing.append(level)
-        level = level.parent
+    missing = [level for level in (folder, *folder.parents) if not level.exists()]
     for level in reversed(missing):
-        level.mkdir(_PRIVATE_FOLDER, exist_ok=True)
+        level.mkdir(PRIVATE_FOLDER, exist_ok=True)
         # `mkdir` obeys the umask, which may take away even the owner's rights.
-        level.chmod(_PRIVATE_FOLDER)
+        level.chmod(PRIVATE_FOLDER)
     found = folder.stat()
-    if found.st_mode & _WRITABLE_BY_OTHERS:
+    if bits_of_others(found) & _WRITABLE_BY_OTHERS:
         raise LedgerUnavailable(
             "The ledger's folder can be written by others, who could swap the ledger. Run chmod go-w on it."
         )
@@ -108,8 +105,8 @@ def _check_parent_folders(folder: Path) -> None:
                 "The way to the ledger leads over another user's symbolic link. Name the folder itself."
             )
     for above in folder.resolve().parents:
-        mode = above.stat().st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        found = above.stat()
+        if bits_of_others(found) & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             raise LedgerUnavailable(
                 "A folder above the ledger's can be written by everybody, who could swap the ledger. Run chmod o-w on it."
             )
@@ -117,27 +114,7 @@ def _check_parent_folders(folder: Path) -> None:
 
 def _trusted() -> tuple[int, int]:
     """Who can do as they like with the ledger anyway: its owner, and root."""
-    return os.geteuid(), 0
-
-
-def create_private(path: Path) -> None:
-    """Create an empty file that only we can read; its name is durable afterwards.
-
-    Raises:
-        FileExistsError: there is something of that name.
-        OSError: it cannot be created.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, _PRIVATE_FILE)
-    try:
-        os.fchmod(descriptor, _PRIVATE_FILE)
-    finally:
-        os.close(descriptor)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    return own_user(), 0
 
 
 def _check_file(path: Path) -> Identity:
@@ -146,8 +123,8 @@ def _check_file(path: Path) -> Identity:
         raise LedgerUnavailable("The ledger is a symbolic link. Name the file itself.")
     if not stat.S_ISREG(found.st_mode):
         raise LedgerUnavailable("The ledger is not a regular file.")
-    if found.st_uid != os.geteuid():
+    if found.st_uid != own_user():
         raise LedgerUnavailable("The ledger belongs to another user. Run as its owner, or give it back with chown.")
-    if found.st_mode & _ANYTHING_FOR_OTHERS:
-        path.chmod(stat.S_IMODE(found.st_mode) & ~_ANYTHING_FOR_OTHERS)
+    if for_others := bits_of_others(found):
+        path.chmod(stat.S_IMODE(found.st_mode) & ~for_others)
     return found.st_dev, found.st_ino
