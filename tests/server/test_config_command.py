@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from blikk_mcp.cli import main
-from blikk_mcp.commands.clients import CLIENTS
+from blikk_mcp.commands.clients import CLIENTS, is_packaged
 from blikk_mcp.commands.config_files import load_json
 from blikk_mcp.settings.table import NAMES
 
@@ -334,3 +334,71 @@ def test_numbers_of_people_are_shown_on_stdout_alone(
     shown, told = config(capsys, "cursor", "--write")
     assert "0101302989" in shown
     assert "0101302989" not in told
+
+
+WINDOWS = {"APPDATA": "C:/Users/jona/AppData/Roaming", "LOCALAPPDATA": "C:/Users/jona/AppData/Local"}
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        ("claude-desktop", "C:/Users/jona/AppData/Roaming/Claude/claude_desktop_config.json"),
+        ("goose", "C:/Users/jona/AppData/Roaming/Block/goose/config/config.yaml"),
+        ("zed", "C:/Users/jona/AppData/Roaming/Zed/settings.json"),
+        ("cursor", "HOME/.cursor/mcp.json"),
+    ],
+)
+def test_a_client_is_looked_for_where_windows_keeps_its_file(client: str, expected: str, home: Path) -> None:
+    """The clients' own documentation."""
+    assert CLIENTS[client].paths("win32", WINDOWS)[0] == Path(expected.replace("HOME", str(home)))
+
+
+@pytest.mark.parametrize("environ", [{}, {"APPDATA": "", "LOCALAPPDATA": ""}])
+def test_the_profile_is_taken_where_a_client_hands_no_folders_on(environ: dict[str, str], home: Path) -> None:
+    """Some clients start programs with a few variables only."""
+    (path,) = CLIENTS["claude-desktop"].paths("win32", environ)
+    assert path == home / "AppData" / "Roaming" / "Claude" / "claude_desktop_config.json"
+
+
+def test_a_packaged_claude_desktop_is_found_where_it_reads(home: Path) -> None:
+    """Its installer makes a package since 2026 (claude-code#26073): what lies in `%APPDATA%` is not read then."""
+    packages = home / "AppData" / "Local" / "Packages"
+    for name in ("Claude_first", "Claude_second", "Other_first"):
+        (packages / name).mkdir(parents=True)
+    within = Path("LocalCache") / "Roaming" / "Claude" / "claude_desktop_config.json"
+    usual = home / "AppData" / "Roaming" / "Claude" / "claude_desktop_config.json"
+    paths = CLIENTS["claude-desktop"].paths("win32", {})
+    assert paths == [packages / "Claude_first" / within, packages / "Claude_second" / within, usual]
+    second = packages / "Claude_second" / within
+    second.parent.mkdir(parents=True)
+    second.touch()
+    assert CLIENTS["claude-desktop"].paths("win32", {})[0] == second
+    assert [is_packaged(path) for path in (second, usual)] == [True, False]
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["no ledger is named", "a ledger is named"])
+def test_a_packaged_client_is_told_of_its_own_ledger(
+    named: bool, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows gives packaged programs an AppData of their own: two ledgers know nothing of each other's payments."""
+    monkeypatch.setattr("blikk_mcp.commands.config.PLATFORM", "win32")
+    (home / "AppData" / "Local" / "Packages" / "Claude_first").mkdir(parents=True)
+    if named:
+        monkeypatch.setenv("BLIKK_LEDGER", str(home / "ledger.sqlite3"))
+    else:
+        monkeypatch.delenv("BLIKK_LEDGER", raising=False)
+    _, told = config(capsys, "claude-desktop")
+    assert ("a ledger of its own" in told) is not named
+    assert "LocalCache" in told
+
+
+def test_a_file_with_windows_line_ends_keeps_them(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the file holds is kept, and editors there end lines so."""
+    path = CLIENTS["cursor"].paths("linux", os.environ)[0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b'{\r\n  "mcpServers": {\r\n    "other": {"command": "x"}\r\n  }\r\n}\r\n')
+    config(capsys, "cursor", "--write")
+    after = path.read_bytes()
+    assert after.count(b"\n") == after.count(b"\r\n") > 5
+    assert set(json.loads(after)["mcpServers"]) == {"other", "blikk"}
+    assert "nothing to change" in config(capsys, "cursor", "--write")[1]

@@ -76,7 +76,10 @@ def _entry(client: Client, text: str) -> dict[str, Any] | None:
     else:
         (place,) = client.place
         # Claude Code keeps servers by project, too.
-        project: Any = whole.get("projects", {}).get(str(Path.cwd()), {}) if client.format == "json" else {}
+        projects: dict[str, Any] = whole.get("projects", {}) if client.format == "json" else {}
+        # A Windows path may be written either way.
+        here: list[Any] = [held for path, held in projects.items() if Path(path) == Path.cwd()]
+        project: Any = here[0] if here else {}
         servers = cast("dict[str, dict[str, Any]]", {**(whole.get(place) or {}), **(project.get(place) or {})})
     ours = [entry for name, entry in servers.items() if name == NAME or "blikk-mcp" in json.dumps(entry)]
     return ours[0] if ours else None

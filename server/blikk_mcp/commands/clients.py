@@ -53,9 +53,8 @@ class Client:
         """Where this client looks on this platform."""
         listed = self.files.get(platform, self.files.get("", ()))
         home = environ.get("CODEX_HOME", "") if self.format == "toml" else ""
-        data = environ.get("APPDATA", "~/AppData/Roaming")
         texts = (text.replace("~/.codex", home) if home else text for text in listed)
-        return [Path(text.replace("%APPDATA%", data)).expanduser() for text in texts]
+        return [path for text in texts for path in expanded(text, environ)]
 
     def snippet(self, server: Server) -> str:
         """What has to stand in the file, as its own format."""
@@ -67,6 +66,24 @@ class Client:
                 whole = {self.place[0]: whole[self.place[0]]}
             return json.dumps(whole, indent=2, ensure_ascii=False)
         return "\n".join(yaml_lines(whole))
+
+
+def expanded(text: str, environ: Mapping[str, str]) -> list[Path]:
+    """The paths that a text of `Client.files` means. A folder with a `*` in its name means those that are there."""
+    for name, usual in _WINDOWS_FOLDERS.items():
+        text = text.replace(f"%{name}%", environ.get(name, "") or usual)
+    before, star, after = text.partition("*")
+    if not star:
+        return [Path(text).expanduser()]
+    folder, _, prefix = before.rpartition("/")
+    rest = after.removeprefix("/")
+    found = [match / rest for match in sorted(Path(folder).expanduser().glob(f"{prefix}*"))]
+    return sorted(found, key=lambda path: not path.exists())
+
+
+def is_packaged(path: Path) -> bool:
+    """Whether a client's file lies where Windows keeps packaged programs' files, which see an AppData of their own."""
+    return "LocalCache" in path.parts
 
 
 def toml_table(entry: Mapping[str, Any]) -> str:
@@ -134,6 +151,7 @@ def _continue(server: Server) -> dict[str, Any]:
     return {"name": "Blikk payments", "version": "0.0.1", "schema": "v1", "mcpServers": [entry]}
 
 
+_WINDOWS_FOLDERS = {"LOCALAPPDATA": "~/AppData/Local", "APPDATA": "~/AppData/Roaming"}
 _CODE_USER = "Code/User"
 _CLINE = "globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
 
@@ -148,7 +166,11 @@ CLIENTS: dict[str, Client] = {
         "Claude Desktop",
         {
             "darwin": ("~/Library/Application Support/Claude/claude_desktop_config.json",),
-            "win32": ("%APPDATA%/Claude/claude_desktop_config.json",),
+            # Since 2026 its installer makes a package (MSIX), which reads the one in a folder of its own.
+            "win32": (
+                "%LOCALAPPDATA%/Packages/Claude_*/LocalCache/Roaming/Claude/claude_desktop_config.json",
+                "%APPDATA%/Claude/claude_desktop_config.json",
+            ),
             "": ("~/.config/Claude/claude_desktop_config.json",),
         },
         _common,

@@ -11,16 +11,18 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from blikk_mcp.commands.clients import CALL_SECONDS, CLIENTS, KEY, KEY_FILE, Client, Server
+from blikk_mcp.commands.clients import CALL_SECONDS, CLIENTS, KEY, KEY_FILE, Client, Server, is_packaged
 from blikk_mcp.commands.config_files import CannotChange, changed, read_text, write
 from blikk_mcp.commands.parser import agreed
 from blikk_mcp.settings import table
 from blikk_mcp.settings.placeholders import holds_placeholder
 from blikk_payments.ledger.location import password_in
+from blikk_payments.system import PLATFORM
 
 NOT_IN_A_SANDBOX = frozenset({KEY, KEY_FILE, "BLIKK_BASE_URL", "BLIKK_LEDGER", "BLIKK_LEDGER_PASSWORD_FILE"})
 PATHS = frozenset({KEY_FILE, "BLIKK_LEDGER_PASSWORD_FILE"})
 SPARE_SECONDS = 15
+READABLE_BY_YOU = "where only you can read it" if PLATFORM == "win32" else "readable by you only (chmod 600)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the snippet on stdout and what there is to say on stderr; with `--write`, change the client's file."""
     client = CLIENTS[arguments.client]
     server, notes = server_for(client, os.environ, sandbox=arguments.sandbox)
-    paths = client.paths(sys.platform, os.environ)
+    paths = client.paths(PLATFORM, os.environ)
+    if paths and is_packaged(paths[0]) and "BLIKK_LEDGER" not in server.environment and not arguments.sandbox:
+        notes.append(
+            f"{client.title} is a Windows package, which may see another AppData than your other programs: then it has "
+            "a ledger of its own. Set BLIKK_LEDGER to a file elsewhere, for every client, and run this again."
+        )
     for note in notes:
         _tell(note)
     if arguments.write:
@@ -63,9 +70,7 @@ def server_for(client: Client, environ: Mapping[str, str], *, sandbox: bool) -> 
         elif client.format != "toml":
             file = Path("~/.blikk-key").expanduser()
             values = {KEY_FILE: str(file), **values}
-            notes.append(
-                f"{client.title} fills in no variables: put the key into {file}, readable by you only (chmod 600)."
-            )
+            notes.append(f"{client.title} fills in no variables: put the key into {file}, {READABLE_BY_YOU}.")
     names = tuple(name for name in table.NAMES if not sandbox or name not in NOT_IN_A_SANDBOX)
     waits = values.get(table.MAX_WAIT_SECONDS.name, "")
     call_seconds = max(CALL_SECONDS, int(waits) + SPARE_SECONDS) if waits else CALL_SECONDS
@@ -75,7 +80,7 @@ def server_for(client: Client, environ: Mapping[str, str], *, sandbox: bool) -> 
 def command_line() -> list[str]:
     """The command that starts this very installation, by its absolute path: clients with a window have no PATH."""
     called = Path(sys.argv[0])
-    suffix = ".exe" if sys.platform == "win32" else ""
+    suffix = ".exe" if PLATFORM == "win32" else ""
     beside = Path(sysconfig.get_path("scripts")) / f"blikk-mcp{suffix}"
     found = shutil.which("blikk-mcp")
     for candidate in (called if called.stem == "blikk-mcp" else None, beside, Path(found) if found else None):

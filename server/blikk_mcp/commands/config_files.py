@@ -37,7 +37,7 @@ def load_json(text: str) -> Any:
 
 
 def read_text(path: Path) -> str:
-    """A file's text, `""` if there is none.
+    """A file's text with plain line ends, `""` if there is none.
 
     Raises:
         CannotChange: it cannot be read, or is no text.
@@ -51,7 +51,8 @@ def read_text(path: Path) -> str:
     try:
         if data is None:
             raise CannotChange(f"{path} is too large for a configuration file")
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
+        return text.replace("\r\n", "\n") if _has_windows_lines(data) else text
     except UnicodeDecodeError:
         raise CannotChange(f"{path} is no text in UTF-8") from None
 
@@ -94,12 +95,19 @@ def write(path: Path, text: str) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
         backup = path.with_name(path.name + BACKUP_SUFFIX) if path.exists() else None
+        data = text.encode()
         if backup:
-            _replace(backup, path.read_bytes(), mode)
-        _replace(path, text.encode(), mode)
+            before = path.read_bytes()
+            _replace(backup, before, mode)
+            data = data.replace(b"\n", b"\r\n") if _has_windows_lines(before) else data
+        _replace(path, data, mode)
     except OSError as error:
         raise CannotChange(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from None
     return backup
+
+
+def _has_windows_lines(data: bytes) -> bool:
+    return b"\n" in data and data.count(b"\n") == data.count(b"\r\n")
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
