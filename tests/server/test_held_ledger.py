@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import anyio
@@ -83,7 +83,7 @@ async def server(environ: Mapping[str, str]) -> AsyncGenerator[Process]:
 
 @pytest.mark.parametrize("hold", [locked, read_only])
 async def test_a_key_that_was_sent_is_answered_from_a_ledger_that_can_only_be_read(
-    sandbox: RunningSandbox, tmp_path: Path, hold: Callable[[Path], Generator[None]]
+    sandbox: RunningSandbox, tmp_path: Path, hold: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
     """ "Nothing was sent" about a key that has a payment makes an agent pay again: by the same process and by a new one."""
     environ = environment(sandbox, tmp_path)
