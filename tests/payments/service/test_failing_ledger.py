@@ -1,0 +1,99 @@
+"""A ledger that fails before, during and after a request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from blikk_payments.channel.wire import Status
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.models import ClaimState
+from tests.payments.doubles import KEY, LEDGER, LINK, Person, Step, an_intent, answer, paying
+from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, in_ledger, refused, told
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("method", ["claim", "find_key", "facts"])
+async def test_a_ledger_that_fails_before_keeps_everything_unsent(tmp_path: Path, method: str) -> None:
+    """ledger_unavailable: what cannot be written down first is not sent."""
+    async with paying(tmp_path, ask_above_isk=0) as house:
+        house.ledger.broken = {method}
+        with pytest.raises(LedgerUnavailable):
+            await house.service.create(an_intent(), asker=Person())
+        assert (house.posts, in_ledger(house)) == (0, None)
+
+
+async def test_a_damaged_ledger_keeps_everything_unsent(tmp_path: Path) -> None:
+    """ledger_unavailable: the same with a file that is no ledger, and the file is left as it is."""
+    (tmp_path / LEDGER).write_bytes(b"not a ledger" * 100)
+    async with paying(tmp_path) as house:
+        with pytest.raises(LedgerUnavailable):
+            await house.service.create(an_intent())
+        assert house.posts == 0
+    assert (tmp_path / LEDGER).read_bytes() == b"not a ledger" * 100
+
+
+@pytest.mark.parametrize(
+    ("method", "said", "expected"),
+    [
+        ("created", PAID, (ClaimState.CREATED, "")),
+        ("created", answer(Status.SCA_REQUIRED, LINK), (ClaimState.CREATED, "")),
+        ("refused", refused(400), (NO_PAYMENT, "rejected_by_blikk")),
+        ("unknown", LOST, (MAYBE, "outcome_unknown")),
+    ],
+    ids=["paid", "link", "refused", "unknown"],
+)
+async def test_a_ledger_that_fails_after_blikk_answered_cannot_unmake_the_outcome(
+    tmp_path: Path, method: str, said: Step, expected: tuple[ClaimState, str]
+) -> None:
+    """The outcome is told all the same, with the word that it was not kept; and the key is not sent again."""
+    async with paying(tmp_path, said) as house:
+        house.ledger.broken = {method}
+        snapshot = await house.service.create(an_intent())
+        assert (told(snapshot), snapshot.kept) == (expected, False)
+        if said is not LOST and not isinstance(said, Exception):
+            assert snapshot.record.payment_id == "pay-1"
+        if expected[0] is not NO_PAYMENT:
+            # The same truth for everybody, however long the ledger takes nothing.
+            await anyio.sleep(31)
+            again = await house.service.create(an_intent())
+            assert (told(again), again.replayed, house.posts) == (expected, True, 1)
+            by_key = await house.service.status(idempotency_key=KEY)
+            assert (told(by_key), by_key.record.amount_isk) == (expected, 1_000)
+        if snapshot.record.payment_id:
+            by_id = await house.service.status(payment_id="pay-1")
+            assert (told(by_id), by_id.record.amount_isk) == (expected, 1_000)
+        house.ledger.broken = set()
+        await anyio.sleep(6)
+        assert in_ledger(house) is expected[0]
+
+
+async def test_an_outcome_that_was_not_written_is_written_at_the_end(tmp_path: Path) -> None:
+    """What this process alone knows is lost with it."""
+    async with paying(tmp_path, PAID) as house:
+        house.ledger.broken = {"created"}
+        assert not (await house.service.create(an_intent())).kept
+        house.ledger.broken = set()
+    async with paying(tmp_path, channel=house.channel) as restarted:
+        assert in_ledger(restarted) is ClaimState.CREATED
+
+
+async def test_a_key_that_is_known_is_answered_by_a_ledger_that_cannot_be_written(tmp_path: Path) -> None:
+    """Only a new payment needs the ledger's lock."""
+    async with paying(tmp_path, PAID) as house:
+        await house.service.create(an_intent())
+    async with paying(tmp_path, channel=house.channel) as restarted:
+        restarted.ledger.broken = {"claim", "seen", "created"}
+        again = await restarted.service.create(an_intent())
+        assert (again.replayed, again.record.status, restarted.posts) == (True, Status.SUCCESS, 1)
+
+
+async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_nothing_back(tmp_path: Path) -> None:
+    """It was created and written down; the look is a courtesy."""
+    async with paying(tmp_path, answer(Status.DRAFT)) as house:
+        house.ledger.broken = {"by_payment_id", "seen"}
+        snapshot = await house.service.create(an_intent())
+        assert (told(snapshot), snapshot.record.payment_id, snapshot.kept) == ((ClaimState.CREATED, ""), "pay-1", True)

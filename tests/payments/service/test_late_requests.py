@@ -1,0 +1,65 @@
+"""A request leaves within ten seconds of its claim, or not at all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blikk_payments.channel.client import ChannelClient
+from blikk_payments.channel.secret import SecretStr
+from blikk_payments.channel.wire import PaymentOrder
+from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.models import ClaimState
+from tests.payments.doubles import LEDGER, START, BreakableLedger, ScriptedChannel, an_intent, service_over
+from tests.payments.loopback import as_json, loopback
+from tests.payments.service.endings import CREATED_BODY, NO_PAYMENT, PAID, SHORT, in_real_time, told
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("which", ["wall clock", "boot clock"])
+async def test_the_order_may_not_leave_ten_seconds_after_its_claim(tmp_path: Path, which: str) -> None:
+    """A process that was stopped in between, and others have given up on, must not send when it goes on."""
+    ahead = {"wall clock": 0.0, "boot clock": 0.0}
+    passed: list[bool] = []
+
+    def look(order: PaymentOrder) -> None:
+        assert order.deadline is not None
+        for seconds in (0.0, 10.0, 10.1):
+            ahead[which] = seconds
+            passed.append(order.deadline.passed())
+
+    channel = ScriptedChannel(PAID)
+    channel.before_create = look
+    with BreakableLedger(tmp_path / LEDGER) as ledger:
+        options: dict[str, Any] = {
+            "now": lambda: START + timedelta(seconds=ahead["wall clock"]),
+            "since_boot": lambda: ahead["boot clock"],
+        }
+        async with service_over(channel, ledger, **options) as service:
+            await service.create(an_intent())
+    assert passed == [False, False, True]
+
+
+@in_real_time
+async def test_an_order_that_is_too_late_sends_no_byte_and_its_key_may_be_sent_again(tmp_path: Path) -> None:
+    """The deadline is looked at when the first byte is about to leave, after connecting."""
+    boot = 0.0
+
+    def stopped_after_the_claim() -> float:
+        nonlocal boot
+        boot += 11.0
+        return boot
+
+    async with loopback(as_json(201, CREATED_BODY)) as server:
+        channel = ChannelClient(server.base_url, SecretStr("a-key"), timeouts=SHORT)
+        with SqliteLedger(tmp_path / LEDGER) as ledger:
+            async with service_over(channel, ledger, real_time=True, since_boot=stopped_after_the_claim) as service:
+                assert told(await service.create(an_intent())) == (NO_PAYMENT, "blikk_unavailable")
+                assert (server.requests, server.raw) == ([], b"")
+            async with service_over(channel, ledger, real_time=True) as service:
+                assert told(await service.create(an_intent())) == (ClaimState.CREATED, "")
+        await channel.aclose()
