@@ -113,13 +113,14 @@ class PostgresServer:
         for pid in self._family():
             os.kill(pid, signal.SIGCONT)
 
+    @property
+    def address(self) -> str:
+        """The server's address; see `ledger_at`."""
+        return f"postgresql://blikk@/postgres?host={self._folder}"
+
     def database(self) -> str:
-        """The address of a new empty ledger: a schema of its own, which is made a hundred times as fast as a database."""
-        name = f"ledger_{secrets.token_hex(6)}"
-        address = f"postgresql://blikk@/postgres?host={self._folder}"
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-        return f"{address}&options=-csearch_path%3D{name}"
+        """The address of a new empty ledger."""
+        return ledger_at(self.address)
 
     def _family(self) -> list[int]:
         parent = self.pid()
@@ -132,6 +133,14 @@ def over_loopback(address: str, port: int) -> str:
     parts = urlsplit(address)
     options = next(value for name, value in parse_qsl(parts.query) if name == "options")
     return f"postgresql://blikk@127.0.0.1:{port}{parts.path}?options={quote(options)}"
+
+
+def ledger_at(address: str) -> str:
+    """The address of a new empty ledger at a server: a schema of its own, made a hundred times as fast as a database."""
+    name = f"ledger_{secrets.token_hex(6)}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    return f"{address}&options=-csearch_path%3D{name}"
 
 
 def nobody() -> int | None:

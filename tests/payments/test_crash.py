@@ -16,9 +16,11 @@ from tests.missing import unavailable
 from tests.payments.crash.calls import World
 from tests.payments.crash.harness import Plan, Report
 from tests.payments.crash.running import FULL, broken, carry_out
+from tests.postgres import PostgresServer
 
 PROCESSES = 2
 SAMPLE_OF_LINES = 40
+SAMPLE_ON_POSTGRESQL = 45
 PLAIN = World("plain")
 IN_THREADS = World("in threads", threads=True)
 
@@ -118,4 +120,18 @@ def test_a_crash_in_mid_http_has_not_paid_twice(tell: list[tuple[str, Report]]) 
     tell.append(("over real HTTP", report))
     assert broken(report) == []
     assert sum(point.survived for point in report.points) <= len(report.points) // 20
+    assert {point.ended for point in report.points} == {"created", "unknown"}
+
+
+@pytest.mark.slow
+def test_a_crash_with_the_ledger_in_postgresql_has_not_paid_twice(
+    postgres: PostgresServer, tell: list[tuple[str, Report]]
+) -> None:
+    """Issue 17: the crash harness on both engines. A sample: most lines, and the money logic, are those of SQLite too."""
+    every = 1 if FULL else SAMPLE_ON_POSTGRESQL
+    report = carry_out(Plan(World("postgresql", server=postgres.address), every=every), PROCESSES)
+
+    tell.append(("with the ledger in PostgreSQL", report))
+    assert broken(report) == []
+    assert len(report.points) >= report.lines // every > 20
     assert {point.ended for point in report.points} == {"created", "unknown"}

@@ -12,6 +12,7 @@ from tests.missing import unavailable
 from tests.payments.crash.calls import World
 from tests.payments.crash.harness import Plan, Report
 from tests.payments.crash.running import FULL, broken, carry_out
+from tests.postgres import PostgresServer
 
 PROCESSES = 2
 SAMPLE_OF_LINES = 50
@@ -30,10 +31,10 @@ def _forks() -> None:
         unavailable("this system has no fork")
 
 
-def stop_and_go(*, overruled: bool, every: int = 1, mutant: str = "", parts: int = 1) -> Report:
-    """The story at each so manieth line, at a bank that pays at once."""
+def stop_and_go(*, overruled: bool, every: int = 1, mutant: str = "", parts: int = 1, server: str = "") -> Report:
+    """The story at one in `every` lines, at a bank that pays at once. `server`: PostgreSQL's, if it has the ledger."""
     with run_sandbox_in_thread(life="instant_success") as sandbox:
-        world = World("stopped", base_url=sandbox.base_url, api_key=sandbox.api_key)
+        world = World("stopped", base_url=sandbox.base_url, api_key=sandbox.api_key, server=server)
         plan = Plan(world, every=every, control_url=sandbox.control_url, overruled=overruled, mutant=mutant)
         return carry_out(plan, parts, program="stop_and_go")
 
@@ -75,6 +76,20 @@ def test_a_process_that_was_stopped_and_is_waited_for_writes_down_that_it_sent_n
     assert {point.ended for point in report.points if point.left == "not sent"} <= {REFUSED, HALF_SENT}
     assert {point.ended for point in report.points if point.left == "sent"} == {LATE_ANSWER}
     assert REFUSED in {point.ended for point in report.points}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("overruled", "every"), [(True, 12), (False, 40)], ids=["overruled", "heeded"])
+def test_a_stopped_process_with_the_ledger_in_postgresql_has_not_paid_twice(
+    overruled: bool, every: int, postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 17: the same story on the other engine, at a sample of the lines."""
+    report = stop_and_go(overruled=overruled, every=1 if FULL else every, server=postgres.address)
+
+    tell(report, "the ledger in PostgreSQL", capsys)
+    assert broken(report) == []
+    assert {point.ended for point in report.points} <= ({OVERRULED} if overruled else {REFUSED, HALF_SENT, LATE_ANSWER})
+    assert len(report.points) >= report.lines // every > 4
 
 
 def tell(report: Report, story: str, capsys: pytest.CaptureFixture[str]) -> None:

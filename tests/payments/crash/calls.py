@@ -13,7 +13,7 @@ import anyio
 
 from blikk_payments.channel.deadline import seconds_since_boot
 from blikk_payments.errors import PaymentsError
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.models import Confirmation, PaymentIntent, Question
 from blikk_payments.policy import Policy
@@ -39,6 +39,7 @@ class World:
     """One story: how Blikk answers, whether there was an equal payment before, and how real it all is.
 
     `threads`: the ledger is called as the server calls it, in its thread and in the loop; else in the loop alone.
+    `server`: the address of the PostgreSQL server that has the ledger, if SQLite has not.
     """
 
     name: str
@@ -49,6 +50,12 @@ class World:
     in_turn: bool = False
     base_url: str = ""
     api_key: str = ""
+    server: str = ""
+
+    @property
+    def starts_threads(self) -> bool:
+        """Whether a life leaves threads behind: whoever forks later cannot live one."""
+        return self.threads or bool(self.server)
 
     @property
     def real_channel(self) -> bool:
@@ -67,15 +74,30 @@ class Yes:
 
 @dataclass(frozen=True)
 class Folder:
-    """Where one story's ledger and record lie. `name` tells its payments from those of other stories at one bank."""
+    """Where one story's ledger and record lie. `name` tells its payments from those of other stories at one bank.
+
+    `database`: the address of the ledger, if it is no file.
+    """
 
     path: Path
     name: str
+    database: str = ""
 
     @property
     def ledger(self) -> Path:
         """The ledger's file, in a folder that does not exist at first."""
         return self.path / "state" / "ledger.sqlite3"
+
+    @classmethod
+    def fresh(cls, path: Path, name: str, world: World) -> Folder:
+        """One with nothing in it."""
+        path.mkdir()
+        if not world.server:
+            return cls(path, name)
+        # What only this story needs makes every fork of the others slower.
+        from tests.postgres import ledger_at
+
+        return cls(path, name, ledger_at(world.server))
 
     @property
     def record(self) -> Path:
@@ -131,9 +153,10 @@ async def _channel(world: World, folder: Folder) -> AsyncGenerator[Channel]:
         await client.aclose()
 
 
-def opened(world: World, folder: Folder) -> SqlLedger:
+def opened(folder: Folder) -> SqlLedger:
     """The story's ledger."""
-    del world
+    if folder.database:
+        return open_ledger(folder.database, blikk="loopback")
     return SqliteLedger(folder.ledger, blikk="loopback", timer=_never)
 
 
@@ -151,7 +174,7 @@ def run(
         async with _channel(world, folder) as channel, AsyncExitStack() as stack:
             service = PaymentService(
                 channel=channel,
-                ledger=stack.enter_context(opened(world, folder)),
+                ledger=stack.enter_context(opened(folder)),
                 policy=Policy(),
                 now=now,
                 since_boot=since_boot,
@@ -226,7 +249,7 @@ def last_life(world: World, folder: Folder) -> dict[str, Any]:
         return said
 
     said: dict[str, Any] = run(world, folder, lambda: at(2), work)
-    with opened(world, folder) as ledger:
+    with opened(folder) as ledger:
         record = ledger.by_key(KEY, now=at(2))
         said["record"] = [record.state.value, record.payment_id] if record else None
         said["verify"] = ledger.verify()

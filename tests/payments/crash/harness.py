@@ -15,6 +15,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ class Harness:
     def _told_last(
         self, folder: Folder, first: int, number: int, left: str, *, survived: bool = False
     ) -> tuple[Point, Folder, dict[str, Any]]:
-        if self._world.threads or self._world.real_channel:
+        if self._world.starts_threads or self._world.real_channel:
             said = in_child(lambda: last_life(self._world, folder)).said
         else:
             said = last_life(self._world, folder)
@@ -180,16 +181,14 @@ class Harness:
         return json.dumps([sizes, [entry.event for entry in entries(folder.record)]])
 
     def _rehearse(self, world: World, name: str) -> None:
-        """Whatever is imported, or remembered, on first use is so before the first fork."""
         folder = self._fresh(name, world)
         for life in (first_life, next_life, last_life):
-            life(world, folder)
+            rehearse(partial(life, world, folder), world)
         shutil.rmtree(folder.path)
 
     def _fresh(self, name: str, world: World | None = None) -> Folder:
         world = world or self._world
-        folder = Folder(self._folder / name, f"{self._plan.part}.{name}")
-        folder.path.mkdir()
+        folder = Folder.fresh(self._folder / name, f"{self._plan.part}.{name}", world)
         if world.equal_before:
             prepare(world, folder)
         return folder
@@ -197,6 +196,18 @@ class Harness:
     def _copy(self, folder: Folder, name: str) -> Folder:
         shutil.copytree(folder.path, self._folder / name)
         return replace(folder, path=self._folder / name)
+
+
+def rehearse(work: Callable[[], dict[str, Any]], world: World) -> None:
+    """Do it once, so that whatever is imported, or remembered, on first use is so before the first fork."""
+    if world.server:
+        from blikk_payments.ledger.postgres import engine
+
+        assert engine
+    if world.starts_threads:
+        in_child(work)
+    else:
+        work()
 
 
 def sandbox_record(control_url: str) -> list[Entry]:

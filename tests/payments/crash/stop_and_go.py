@@ -12,7 +12,7 @@ from typing import Any
 from blikk_payments.channel.deadline import Deadline
 from tests.payments.crash.calls import Folder
 from tests.payments.crash.children import Child, in_child, warm
-from tests.payments.crash.harness import Plan, Point, Report, main, sandbox_record
+from tests.payments.crash.harness import Plan, Point, Report, main, rehearse, sandbox_record
 from tests.payments.crash.lines import SOURCE, Line, Lines
 from tests.payments.crash.stops import Clock, afterwards, look, others, problems_of_a_stop, stopped_life
 
@@ -39,8 +39,7 @@ class StopAndGo:
 
     def run(self) -> Report:
         """Warm up, stop and go on, judge."""
-        # Whatever is imported, or remembered, on first use is so before the first fork.
-        stopped_life(self._world, self._fresh("rehearsal"), self._clock)
+        rehearse(partial(stopped_life, self._world, self._fresh("rehearsal"), self._clock), self._world)
         warm()
         between = self._between()
         last = between.leaves if self._plan.overruled else between.ends
@@ -90,7 +89,7 @@ class StopAndGo:
     def _is_claimed_at(self, number: int) -> bool:
         folder = self._fresh(f"claimed at {number}")
         with closing(self._stopped(folder, number)):
-            return bool(in_child(partial(look, self._world, folder, self._clock)).said["claimed"])
+            return bool(in_child(partial(look, folder, self._clock)).said["claimed"])
 
     def _stopped(self, folder: Folder, number: int) -> Child:
         self._clock.seconds = 0
@@ -99,9 +98,7 @@ class StopAndGo:
         return child
 
     def _fresh(self, name: str) -> Folder:
-        folder = Folder(self._folder / name, f"{self._plan.part}.{name}.{self._plan.overruled}")
-        folder.path.mkdir()
-        return folder
+        return Folder.fresh(self._folder / name, f"{self._plan.part}.{name}.{self._plan.overruled}", self._world)
 
 
 def _clock_lines() -> set[Line]:

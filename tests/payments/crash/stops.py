@@ -58,9 +58,9 @@ def stopped_life(world: World, folder: Folder, clock: Clock) -> dict[str, Any]:
     return run(world, folder, clock.now, work, since_boot=clock.since_boot)
 
 
-def look(world: World, folder: Folder, clock: Clock) -> dict[str, Any]:
+def look(folder: Folder, clock: Clock) -> dict[str, Any]:
     """Whether the key is claimed, as others see it."""
-    with opened(world, folder) as ledger:
+    with opened(folder) as ledger:
         return {"claimed": ledger.exists() and ledger.by_key(KEY, now=clock.now()) is not None}
 
 
@@ -69,7 +69,7 @@ def others(world: World, folder: Folder, clock: Clock, *, overruled: bool) -> di
     said: dict[str, Any] = {}
     clock.seconds = SENDING_LIMIT_SECONDS
     said["late"] = stopped_life(world, folder, clock)
-    with opened(world, folder) as ledger:
+    with opened(folder) as ledger:
         clock.seconds = RESOLVE_AFTER_SECONDS - 1
         said["young"] = _resolve(ledger, clock)
         clock.seconds = RESOLVE_AFTER_SECONDS
@@ -85,7 +85,7 @@ def others(world: World, folder: Folder, clock: Clock, *, overruled: bool) -> di
 def afterwards(world: World, folder: Folder, clock: Clock) -> dict[str, Any]:
     """The same call once more, and what the ledger has in the end."""
     said: dict[str, Any] = {"again": stopped_life(world, folder, clock)}
-    with opened(world, folder) as ledger:
+    with opened(folder) as ledger:
         record = ledger.by_key(KEY, now=clock.now())
         said["record"] = [record.state.value, record.payment_id] if record else None
         said["verify"] = ledger.verify()

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import anyio.lowlevel
 
 from blikk_payments.errors import LedgerUnavailable
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import open_ledger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, PaymentService
@@ -25,13 +25,13 @@ T = TypeVar("T")
 class Process:
     """A paying process of which nothing but its files outlives a crash."""
 
-    def __init__(self, number: int, path: Path, bank: Bank, loop: VirtualLoop) -> None:
+    def __init__(self, number: int, place: Path | str, bank: Bank, loop: VirtualLoop) -> None:
         self.identity = ProcessIdentity(host="here", boot="b", namespace="n", pid=number, started="1")
         self.dead = False
         self._calls_left: int | None = None
         self._goes_on = asyncio.Event()
         self._loop = loop
-        self._ledger = SqliteLedger(path, process=self.identity)
+        self._ledger = open_ledger(place, process=self.identity)
         self.service = PaymentService(
             channel=SteppedChannel(bank),
             ledger=self._ledger,

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from blikk_payments.channel.wire import TERMINAL, Status
 from blikk_payments.errors import IdempotencyConflict, OutcomeUnknown, PaymentsError
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import open_ledger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
 from blikk_payments.snapshot import Snapshot
@@ -24,6 +24,7 @@ from tests.payments.ledger_factories import NOON
 from tests.payments.steps.bank import LIMIT_ISK, Answers, Bank, Post
 from tests.payments.steps.loop import VirtualLoop
 from tests.payments.steps.process import Process
+from tests.postgres import ledger_at
 
 MEMORY = Path("/dev/shm")
 
@@ -31,12 +32,17 @@ Result = Snapshot | PaymentsError
 
 
 class World(RuleBasedStateMachine):
-    """Two processes, a bank, an operator, one ledger, and a clock."""
+    """Two processes, a bank, an operator, one ledger, and a clock.
+
+    `server`: the address of the PostgreSQL server that has the ledger, if SQLite has not.
+    """
+
+    server = ""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="blikk-steps-", dir=MEMORY if MEMORY.is_dir() else None))
-        self.path = self.folder / "ledger.sqlite3"
+        self.place = ledger_at(self.server) if self.server else self.folder / "ledger.sqlite3"
         self.loop = VirtualLoop()
         self.ahead = timedelta()
         self.gone: set[str] = set()
@@ -46,8 +52,8 @@ class World(RuleBasedStateMachine):
         self.bank = Bank(self.now)
         self.patch = mock.patch("blikk_payments.ledger.sql.staleness.is_gone", self.gone.__contains__)
         self.patch.start()
-        self.operator = SqliteLedger(
-            self.path, process=ProcessIdentity(host="here", boot="b", namespace="n", pid=9_999, started="1")
+        self.operator = open_ledger(
+            self.place, process=ProcessIdentity(host="here", boot="b", namespace="n", pid=9_999, started="1")
         )
         self.processes: list[Process] = []
 
@@ -163,7 +169,7 @@ class World(RuleBasedStateMachine):
     def new_process(self) -> Process:
         """One more process, with an identity of its own."""
         self.started += 1
-        return Process(self.started, self.path, self.bank, self.loop)
+        return Process(self.started, self.place, self.bank, self.loop)
 
     def forget(self, process: Process) -> None:
         """Who called it will never hear, and what it had asked is not listened for."""
