@@ -49,10 +49,16 @@ class _Topic:
     payment_id: str
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     waiters: int = 0
+    changed_at: float = 0.0
     reading: Reading | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
     poke: anyio.Event = field(default_factory=anyio.Event)
     queued: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    def wake(self) -> None:
+        """Let everybody who waits look at the reading."""
+        changed, self.changed = self.changed, anyio.Event()
+        changed.set()
 
 
 class Watch:
@@ -117,9 +123,19 @@ class Poller:
                 del self._topics[payment_id]
                 topic.scope.cancel()
 
+    def heard(self, record: PaymentRecord) -> None:
+        """Tell those who wait for a payment what was just read of it for somebody else."""
+        topic = self._topics.get(record.payment_id)
+        if topic is None:
+            return
+        before, topic.reading = topic.reading, Reading(record, None, anyio.current_time())
+        if _differs(before, topic.reading):
+            topic.changed_at = topic.reading.at
+            topic.wake()
+
     async def _run(self, topic: _Topic) -> None:
         with topic.scope:
-            changed_at = anyio.current_time()
+            topic.changed_at = anyio.current_time()
             while True:
                 if topic.reading is not None and not topic.poke.is_set():
                     # A newcomer calls it off: whoever asks now does not wait behind everybody's routine.
@@ -130,13 +146,12 @@ class Poller:
                     before, after = topic.reading, await self._take(topic)
                 topic.reading = after
                 if _differs(before, after):
-                    changed_at = after.at
+                    topic.changed_at = after.at
                 if _differs(before, after) or before is None or topic.poke.is_set():
-                    changed, topic.changed = topic.changed, anyio.Event()
-                    changed.set()
+                    topic.wake()
                 topic.poke = anyio.Event()
                 status = after.record.status if after.record else None
-                with anyio.move_on_after(self._ladder.delay(status, after.at - changed_at, self._jitter())):
+                with anyio.move_on_after(self._ladder.delay(status, after.at - topic.changed_at, self._jitter())):
                     await topic.poke.wait()
 
     async def _routine_turn(self) -> None:

@@ -93,10 +93,12 @@ class Reader:
         if not record.payment_id or (record.final and not may_change) or record.state is ClaimState.REFUSED:
             return self._as_known(record)
         try:
-            return Snapshot(await self._refresh(record.payment_id, record, attempts=STATUS_ATTEMPTS), fresh=True)
+            newest = await self._refresh(record.payment_id, record, attempts=STATUS_ATTEMPTS)
         except StatusUnavailable as error:
             # That it failed is Blikk's own word, which stands.
             return self._as_known(record) if may_change else Snapshot(record, error=error)
+        self._poller.heard(newest)
+        return Snapshot(newest, fresh=True)
 
     async def wait(
         self,

@@ -571,6 +571,28 @@ async def test_a_newcomer_is_not_told_old_news(tmp_path: Path) -> None:
             tasks.cancel_scope.cancel()
 
 
+async def test_what_is_read_for_one_caller_is_told_to_all_who_wait(tmp_path: Path) -> None:
+    """One process has one truth: a status that somebody just asked for is no news to be waited for any longer."""
+    ended_at: list[float] = []
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        service = service_over(house.channel, house.ledger, ladder=Pace(10.0))
+        async with service, anyio.create_task_group() as tasks:
+            await service.create(an_intent())
+            started = anyio.current_time()
+
+            async def wait() -> None:
+                snapshot = await service.wait("pay-1", seconds=45, until=to_the_end)
+                assert (snapshot.record.status, snapshot.fresh) == (Status.SUCCESS, True)
+                ended_at.append(anyio.current_time() - started)
+
+            for _ in range(3):
+                tasks.start_soon(wait)
+            await anyio.sleep(2)
+            house.channel.tell("pay-1", Status.SUCCESS, at=anyio.current_time())
+            await service.status(payment_id="pay-1")
+    assert ended_at == pytest.approx([2, 2, 2], abs=0.1)
+
+
 async def test_when_the_last_waiter_is_gone_nothing_is_asked_any_more(tmp_path: Path) -> None:
     """A cancelled wait stops polling."""
     async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:

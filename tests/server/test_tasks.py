@@ -170,6 +170,19 @@ async def test_where_there_is_nothing_to_wait_for_there_is_no_task(
         assert wrong["error_code"] == "invalid_arguments"
 
 
+async def test_a_task_knows_what_another_call_has_just_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A payment that get_payment_status calls paid is not waited for by anybody."""
+    async with task_client(monkeypatch, tmp_path, WAITS) as client:
+        await client.create()
+        task_id = await client.begin()
+        await anyio.sleep(0.5)
+        client.house.channel.tell("pay-1", Status.SUCCESS, at=anyio.current_time())
+        named = {"payment_id": "pay-1"}
+        looked = await client.ask("tools/call", name="get_payment_status", arguments=named)
+        assert looked["result"]["structuredContent"]["outcome"] == "paid"
+        assert (await flat(client, task_id))["outcome"] == "paid"
+
+
 async def test_cancelling_a_task_stops_the_watching_and_not_the_payment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
