@@ -1,22 +1,20 @@
 """One plugin for Claude Code, Codex, Cursor, Gemini CLI and Agent Plugins 1.0: a folder with a manifest for each.
 
 They share the skill. Claude Code and Codex share `.mcp.json` too: the one hands its whole environment on, the other what
-`env_vars` names.
+`env_vars` names. Codex takes command and arguments from `mcp.json`, where there is one.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from blikk_mcp.commands.clients import CLIENTS, KEY, KEY_FILE, NAME
-from blikk_mcp.settings.table import NAMES
-from blikk_packages.product import DOWNLOAD_SECONDS, Product, as_json
+from blikk_mcp.commands.clients import CLIENTS, KEY, NAME
+from blikk_mcp.settings.table import SETTINGS, Setting
+from blikk_packages.product import DOWNLOAD_SECONDS, Product, as_json, default
 
 FOLDER = "packaging/plugin"
 MARKETPLACE = "blikk"
 AGENT_PLUGINS = "https://agent-plugins.org/schemas/1.0.0"
-USUAL_KEY_FILE = "~/.blikk-key"
-"""Where `config` puts the key for clients that fill in no variables."""
 
 
 def plugin_files(product: Product) -> dict[str, str]:
@@ -57,8 +55,8 @@ def cursor_entry(product: Product) -> dict[str, Any]:
 
 
 def gemini_extension(product: Product) -> dict[str, Any]:
-    """The extension for Gemini CLI, which asks for these settings and leaves out a variable that is not set."""
-    references = {name: CLIENTS["gemini"].reference.replace("NAME", name) for name in NAMES}
+    """The extension for Gemini CLI, which asks for these settings."""
+    references = {setting.name: _gemini_reference(setting) for setting in SETTINGS}
     return {
         "name": product.name,
         "version": product.version,
@@ -76,9 +74,19 @@ def gemini_extension(product: Product) -> dict[str, Any]:
     }
 
 
+def _gemini_reference(setting: Setting[Any]) -> str:
+    """How an extension names a variable. One that nobody set arrives empty, which for some settings is wrong."""
+    if setting.empty_is_wrong:
+        return f"${{{setting.name}:-{default(setting)}}}"
+    return CLIENTS["gemini"].reference.replace("NAME", setting.name)
+
+
 def _portable_entry(product: Product) -> dict[str, Any]:
-    """The server for any client: the standard fills in no variables, so the key comes from its file."""
-    return CLIENTS["other"].entry(product.server({KEY_FILE: USUAL_KEY_FILE}))
+    """The server for any client. The standard fills in no variables, so it has the environment that its client hands on.
+
+    No file for the key is named here: Codex adds what `.mcp.json` names to this entry, and a key and a file contradict.
+    """
+    return {name: value for name, value in CLIENTS["other"].entry(product.server({})).items() if name != "env"}
 
 
 def _about(product: Product) -> dict[str, Any]:

@@ -42,7 +42,10 @@ def _packages(product: Product) -> str:
         ("Codex", f"`codex {marketplace}`, then `codex plugin add {plugin}`"),
         ("Gemini CLI", f"`gemini extensions install {FOLDER}`"),
         ("Claude Desktop", f"`make bundle`, then open `dist/{bundle}`: it asks for key and limits"),
-        ("any client of Agent Plugins 1.0", f"the folder `{FOLDER}`, with the key in `~/.blikk-key`"),
+        (
+            "any client of Agent Plugins 1.0",
+            f"the folder `{FOLDER}`; started where `BLIKK_API_KEY_FILE` is set",
+        ),
         ("containers", "[packaging/docker](packaging/docker): an image, and a server with PostgreSQL"),
     ]
     table = "\n".join(f"| {host} | {how} |" for host, how in rows)

@@ -147,8 +147,17 @@ def test_claude_code_and_codex_hand_every_setting_on() -> None:
     """Ours: a limit that does not reach the server is a limit that does not hold."""
     (entry,) = json.loads(generated()[f"{FOLDER}/.mcp.json"])["mcpServers"].values()
     assert tuple(entry["env_vars"]) == NAMES
-    # An `env` would hand Codex a placeholder, literally.
+    # An `env` would hand Codex a placeholder, literally; it merges the portable entry's into this one.
     assert "env" not in entry
+
+
+def test_geminis_extension_works_where_nothing_is_set() -> None:
+    """Gemini CLI 0.61: a variable that nobody set arrives empty, unless a default stands behind `:-`."""
+    (entry,) = json.loads(generated()[f"{FOLDER}/gemini-extension.json"])["mcpServers"].values()
+    assert tuple(entry["env"]) == NAMES
+    arrives = {name: re.sub(r"\$(?:\w+|\{\w+(?::-([^}]*))?\})", r"\1", text) for name, text in entry["env"].items()}
+    arrives["BLIKK_API_KEY"] = "a-key-of-nobody-0001"
+    assert _decided(read_settings(arrives)) == _decided(read_settings({"BLIKK_API_KEY": "a-key-of-nobody-0001"}))
 
 
 def test_a_portable_plugin_keeps_to_the_standard() -> None:
@@ -160,9 +169,8 @@ def test_a_portable_plugin_keeps_to_the_standard() -> None:
     servers = json.loads(files[f"{FOLDER}/mcp.json"])
     assert servers["$schema"].rpartition("/")[0] == manifest["$schema"].rpartition("/")[0]
     (entry,) = servers["mcpServers"].values()
-    assert entry.keys() <= {"type", "command", "args", "env", "cwd"}
+    assert entry.keys() <= {"type", "command", "args", "cwd"}
     assert "$" not in json.dumps(entry)
-    assert "BLIKK_API_KEY" not in entry["env"]
 
 
 def test_the_skill_is_one_that_every_client_takes() -> None:

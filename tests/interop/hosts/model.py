@@ -42,6 +42,8 @@ class Script:
     results: list[Result] = field(default_factory=list[Result])
     tools: set[str] = field(default_factory=set[str])
     failures: list[str] = field(default_factory=list[str])
+    shown: str = ""
+    """The last request as it came, for what a client tells its model besides tools: instructions and skills."""
 
     def next(
         self, texts: list[str], offered: list[str], notices: Sequence[str] = ()
@@ -105,6 +107,7 @@ def scripted_model(script: Script) -> Generator[str]:
             raw = self.rfile.read(length)
             try:
                 body: dict[str, Any] = json.loads(raw)
+                script.shown = raw.decode("utf-8") if "tools" in body else script.shown
                 answer = _answer(self.path, body, script)
             except Exception as error:
                 script.failures.append(f"{self.path}: {error!r}")
