@@ -37,6 +37,12 @@ class ClaimState(StrEnum):
 LOOKALIKE_NAME = "lookalike_name"
 """The warning that a payee's name looks like an earlier payee's, while spelling and account are others."""
 
+EQUAL_PAYMENT = "equal_payment"
+"""The warning that an equal payment stands under another key, and that only the agent says a person wants both."""
+
+EARLIER_IN_DOUBT = "earlier_in_doubt"
+"""The same of an earlier payment to the account of which it is not known whether it was paid."""
+
 STRAY_PAYMENT = "stray_payment"
 """The warning that Blikk may have made more than one payment for this key: only a person can tell."""
 
@@ -145,6 +151,14 @@ class Facts:
     def warnings(self, intent: PaymentIntent) -> tuple[str, ...]:
         """What the approver of this payment should be warned of: by the intent itself, and by what came before it."""
         return (*intent.warnings, LOOKALIKE_NAME) if self.lookalike else intent.warnings
+
+    def on_the_agents_word(self, intent: PaymentIntent) -> tuple[str, ...]:
+        """What the approver is warned of because the agent says that they know: it may never have asked them."""
+        if not intent.confirmed_duplicate_of:
+            return ()
+        if self.equals:
+            return (EQUAL_PAYMENT,)
+        return (EARLIER_IN_DOUBT,) if self.unknown_to_account else ()
 
 
 class Confirmation(StrEnum):

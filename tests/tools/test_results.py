@@ -481,6 +481,39 @@ async def test_a_possible_duplicate_names_the_earlier_payment(tmp_path: Path) ->
 
 
 @pytest.mark.anyio
+async def test_a_duplicate_on_the_agents_word_is_told_to_the_person_who_approves_it(tmp_path: Path) -> None:
+    """Ours: the agent may say that a person wants both and never have asked; the link's words say what it is."""
+    async with desk(tmp_path, answer(Status.SUCCESS), answer(Status.SCA_REQUIRED, LINK)) as at:
+        await created(at)
+        for tool, raw in (
+            ("create_payment", arguments(idempotency_key=OTHER_KEY, confirmed_duplicate_of="pay-1")),
+            ("create_payment", arguments(idempotency_key=OTHER_KEY)),
+            ("get_payment_status", {"payment_id": "pay-2"}),
+        ):
+            told = await at.call(tool, raw)
+            assert (told.outcome, told.payment_id) == ("needs_human", "pay-2")
+            assert PERSON["en"]["caution_equal_payment"] in told.human_instruction
+            assert WARNINGS["en"]["equal_payment"] in told.warnings
+
+
+@pytest.mark.anyio
+async def test_a_payment_beside_one_in_doubt_is_told_to_the_person_who_approves_it(tmp_path: Path) -> None:
+    """Ours: the same, where the agent changed the amount after an outcome that nobody knows."""
+    async with desk(tmp_path, Uncertain("lost"), answer(Status.SCA_REQUIRED, LINK)) as at:
+        await created(at)
+        told = await created(at, amount=999, idempotency_key=OTHER_KEY, confirmed_duplicate_of=KEY)
+        assert told.outcome == "needs_human"
+        assert PERSON["en"]["caution_earlier_in_doubt"] in told.human_instruction
+
+
+@pytest.mark.anyio
+async def test_naming_an_earlier_payment_that_holds_nothing_up_warns_of_nothing(tmp_path: Path) -> None:
+    """Ours: the warning is the ledger's, not the argument's."""
+    async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as at:
+        assert (await created(at, confirmed_duplicate_of="pay-0")).warnings == ""
+
+
+@pytest.mark.anyio
 async def test_an_unknown_earlier_payment_is_told_in_other_words(tmp_path: Path) -> None:
     """possible_duplicate, refused, and words that say what is not known: it cannot be confirmed away."""
     async with desk(tmp_path, Uncertain("lost")) as at:

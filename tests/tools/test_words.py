@@ -270,13 +270,13 @@ def test_a_company_name_stays_readable(name: str, language: Language) -> None:
     assert quoted.count("\u2009") == {"Vefur.is ehf.": 1, "Þ.G. verktakar": 1}.get(name, 0)
 
 
-CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name")
-"""Warnings after which the payee may not be who the person thinks."""
+CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name", "equal_payment", "earlier_in_doubt")
+"""Warnings after which the payee may not be who the person thinks, or the payment not one that they want."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", CAUTIONS)
-def test_a_person_is_warned_of_a_doubtful_payee_before_they_act(code: str, language: Language) -> None:
+def test_a_person_is_warned_of_a_doubtful_payee_or_payment_before_they_act(code: str, language: Language) -> None:
     """Issue: warn the person; the model's `warnings` alone might never reach them."""
     presentation, caution = Presentation(language=language), PERSON[language][f"caution_{code}"]
     record = asking_for_a_person(warnings=(code,))

@@ -27,6 +27,8 @@ _ENGLISH = {
         "Careful: the payee's name looks like an earlier payee's,\n"
         "but it is spelled differently and it goes to a different account."
     ),
+    "caution_equal_payment": "Careful: the same amount was already sent to the same account.",
+    "caution_earlier_in_doubt": ("Careful: it is not known whether an earlier payment to this account\nwas paid."),
     "open_link": "Please approve this payment at your bank",
     "onboarding": "Before this payment can go on, please register with your bank",
     "bank_app": "Please open your bank's app and approve this payment there",
@@ -114,6 +116,8 @@ _ICELANDIC = {
     "caution_lookalike_name": (
         "Varúð: nafn viðtakanda líkist nafni fyrri viðtakanda,\nen er skrifað á annan hátt og reikningurinn er annar."
     ),
+    "caution_equal_payment": "Varúð: sama upphæð hefur þegar verið send á sama reikning.",
+    "caution_earlier_in_doubt": "Varúð: ekki er vitað hvort fyrri greiðsla á þennan reikning var greidd.",
     "open_link": "Vinsamlegast samþykktu þessa greiðslu hjá bankanum þínum",
     "onboarding": "Áður en greiðslan getur farið fram þarftu að skrá þig hjá bankanum þínum",
     "bank_app": "Vinsamlegast opnaðu app bankans þíns og samþykktu þessa greiðslu þar",
@@ -203,6 +207,8 @@ WARNINGS: dict[Language, dict[str, str]] = {
             "The payee's name looks like an earlier payee's, but it is spelled differently and it goes to a different "
             "account: the person must check it with care."
         ),
+        "equal_payment": "The same amount was already sent to the same account: the person must mean both payments.",
+        "earlier_in_doubt": "It is not known whether an earlier payment to this account was paid: the person must know.",
         "link_withheld": "Blikk's approval link did not pass the safety rules and is not shown.",
         "lapsed": (
             "The approval has been pending for far longer than such links live: the link may have lapsed. If it has, "
@@ -233,6 +239,10 @@ WARNINGS: dict[Language, dict[str, str]] = {
         "lookalike_name": (
             "Nafn viðtakanda líkist nafni fyrri viðtakanda, en er skrifað á annan hátt og reikningurinn er annar: sá sem "
             "samþykkir þarf að skoða það vel."
+        ),
+        "equal_payment": "Sama upphæð hefur þegar verið send á sama reikning: sá sem samþykkir þarf að vilja báðar.",
+        "earlier_in_doubt": (
+            "Ekki er vitað hvort fyrri greiðsla á þennan reikning var greidd: sá sem samþykkir þarf að vita af því."
         ),
         "link_withheld": "Hlekkurinn frá Blikk stóðst ekki öryggisreglur og er ekki sýndur.",
         "lapsed": (

@@ -76,7 +76,7 @@ class SqlLedger(Ledger):
                 self._staleness.mark(rows, stored, now)
             facts = facts_of(rows, intent, window_minutes, now, self._staleness)
             decide(facts)
-            warnings = facts.warnings(intent)
+            warnings = (*facts.warnings(intent), *facts.on_the_agents_word(intent))
             sending = rows.fingerprints.sending(intent, account, warnings, earlier, self._sender, token, now)
             detail = {"amount_isk": str(intent.amount_isk)}
             if intent.confirmed_duplicate_of:
