@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from blikk_payments.errors import PaymentsError
 from blikk_tools.catalog import catalog
-from blikk_tools.handed_links import ShownLinks
+from blikk_tools.handed_links import HandedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.listing import PaymentList, list_schema
 from blikk_tools.refusal import of_error
@@ -46,6 +46,8 @@ class Desk:
     presentation: Presentation
     ledger_path: Path
     shown: ShownLinks = field(default_factory=ShownLinks)
+    handed: HandedLinks = field(default_factory=HandedLinks)
+    opener: Opener | None = None
     progress: list[tuple[float, float, str]] = field(default_factory=list[tuple[float, float, str]])
 
     async def call(self, tool: str, raw: Mapping[str, Any] | None) -> Result:
@@ -54,7 +56,15 @@ class Desk:
         async def report(done_seconds: float, of_seconds: float, message: str) -> None:
             self.progress.append((done_seconds, of_seconds, message))
 
-        call = Call(self.house.service, self.presentation, report, WaitLimits(), shown=self.shown)
+        call = Call(
+            self.house.service,
+            self.presentation,
+            report,
+            WaitLimits(),
+            opener=self.opener,
+            handed=self.handed,
+            shown=self.shown,
+        )
         try:
             result = await TOOLS[tool].run(call, raw)
             assert isinstance(result, Result)

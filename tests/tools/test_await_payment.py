@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
-from tests.payments.doubles import LINK, after, answer, unread, virtual_time
+from blikk_tools.handed_links import Answer, Opener, ShownLinks
+from tests.payments.doubles import LINK, NEWER_LINK, after, answer, never, unread, virtual_time
 from tests.tools.calls import Desk, arguments, desk
 
 pytestmark = pytest.mark.anyio
@@ -74,6 +79,123 @@ async def test_when_the_time_is_up_the_link_is_still_there(tmp_path: Path) -> No
         await at.call("create_payment", arguments())
         result = await at.call("await_payment", {"payment_id": "pay-1", "human_informed": True, "wait_seconds": 10})
         assert (result.outcome, result.human_action, result.approval_url) == ("needs_human", "open_link", LINK)
+
+
+# A client that opens the link for the person
+
+
+class Browser(Opener):
+    """A client's way to open links: answers after so long, and remembers what it was asked and told."""
+
+    def __init__(self, *answers: Answer, seconds: float = 0.0) -> None:
+        self.answers = deque(answers)
+        self.seconds = seconds
+        self.asked: list[str] = []
+        self.messages: list[str] = []
+        self.finished_with: list[str] = []
+
+    async def open(self, link: Link, message: str, link_id: str) -> Answer:
+        """Ask the person."""
+        self.asked.append(link_id)
+        self.messages.append(message)
+        await anyio.sleep(self.seconds)
+        return self.answers.popleft()
+
+    async def finished(self, link_id: str) -> None:
+        """Hear that the link has done its work."""
+        self.finished_with.append(link_id)
+
+
+@asynccontextmanager
+async def opening(tmp_path: Path, browser: Browser, **changes: Any) -> AsyncGenerator[Desk]:
+    """A payment that waits for a person, and a client that opens links."""
+    async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as at:
+        at.opener = browser
+        await at.call("create_payment", arguments(**changes))
+        yield at
+
+
+async def test_a_link_that_nobody_answered_for_in_time_is_asked_about_again(tmp_path: Path) -> None:
+    """Neither yes nor no: a person who was away must not lose their link, or the caller the wait."""
+    browser = Browser("accept", seconds=8)
+    async with opening(tmp_path, browser) as at:
+        assert await waited(at, wait_seconds=5) == ("needs_human", pytest.approx(5, abs=0.1))
+        assert await waited(at, wait_seconds=20) == ("needs_human", pytest.approx(20, abs=0.1))
+        assert await waited(at, wait_seconds=5) == ("needs_human", pytest.approx(5, abs=0.1))
+    assert len(browser.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [("decline", "declined"), ("cancel", "closed without an answer")],
+)
+async def test_a_link_that_was_not_opened_is_not_asked_about_again(tmp_path: Path, said: Answer, warned: str) -> None:
+    """The answer is told once, at once; a later wait holds unless the person declined."""
+    browser = Browser(said)
+    async with opening(tmp_path, browser) as at:
+        result = await at.call("await_payment", {"payment_id": "pay-1"})
+        assert warned in result.warnings
+        assert (result.outcome, result.approval_url) == ("needs_human", LINK)
+        held = 0 if said == "decline" else 7
+        assert await waited(at, wait_seconds=7) == ("needs_human", pytest.approx(held, abs=0.1))
+    assert len(browser.asked) == 1
+
+
+async def test_however_often_links_are_handed_over_the_wait_ends_at_its_time(tmp_path: Path) -> None:
+    """A wait has one time, with a bound, for all of its looks: a client gives up a call that takes longer."""
+    browser = Browser("accept", "accept", seconds=4)
+    async with opening(tmp_path, browser) as at:
+        at.house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=6)
+        assert await waited(at, wait_seconds=12) == ("needs_human", pytest.approx(12, abs=0.1))
+        assert len(set(browser.asked)) == 2
+
+
+async def test_a_look_after_the_link_was_opened_ends_within_the_time_of_the_whole_wait(tmp_path: Path) -> None:
+    """A wait ends at most 3 s after its time, also when Blikk hangs once the person has answered."""
+    browser = Browser("accept", seconds=5)
+    async with opening(tmp_path, browser) as at:
+        at.house.channel.reads.append(answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1"))
+        at.house.channel.every_read = never
+        _, seconds = await waited(at, wait_seconds=6)
+    assert seconds <= 9
+
+
+async def test_the_client_is_told_once_that_an_opened_link_has_done_its_work(tmp_path: Path) -> None:
+    """MCP: one completion notice a link, and none for one that nobody opened."""
+    for said, notices in (("accept", 1), ("decline", 0)):
+        browser = Browser(said)
+        folder = tmp_path / said
+        folder.mkdir(0o700)
+        async with opening(folder, browser) as at:
+            await at.call("await_payment", {"payment_id": "pay-1", "wait_seconds": 1})
+            assert browser.finished_with == []
+            at.house.channel.tell("pay-1", Status.SUCCESS)
+            for _ in range(3):
+                assert (await waited(at))[0] == "paid"
+        assert browser.finished_with == browser.asked[:notices]
+
+
+async def test_a_payee_to_be_careful_about_is_told_in_a_result_before_a_client_opens_the_link(tmp_path: Path) -> None:
+    """A client may show a link and little of its words: only a result shows a caution for certain."""
+    browser = Browser("accept")
+    async with opening(tmp_path, browser, creditor_name="J\u03ccn") as at:
+        # Another process, or a restart: nobody was given a result here yet.
+        at.shown = ShownLinks()
+        result = await at.call("await_payment", {"payment_id": "pay-1", "wait_seconds": 5})
+        assert (result.human_action, browser.asked) == ("open_link", [])
+        assert "different alphabets" in result.human_instruction
+        await waited(at, wait_seconds=5)
+        assert len(browser.asked) == 1
+        assert "different alphabets" in browser.messages[0]
+
+
+async def test_without_a_caution_a_client_opens_the_link_at_once(tmp_path: Path) -> None:
+    """There is nothing that has to be read first."""
+    browser = Browser("accept")
+    async with opening(tmp_path, browser) as at:
+        at.shown = ShownLinks()
+        await waited(at, wait_seconds=5)
+    assert len(browser.asked) == 1
 
 
 async def test_a_failed_read_in_between_is_forgotten_and_one_at_the_end_is_told(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ class _Waiting:
             done = anyio.current_time() - self._started
             await self._call.progress(done, self._seconds, self._call.presentation.waiting(what))
 
-        left = self._started + self._seconds - anyio.current_time()
+        left = self._left_seconds()
         # A later look gets its first answer within the time of the whole wait, however often the link was handed over.
         first = min(FIRST_READING_SECONDS, left + FIRST_READING_SECONDS)
         return await self._call.service.wait(
@@ -142,7 +142,8 @@ class _Waiting:
     def to_hand_over(self, snapshot: Snapshot) -> ApprovalStep | None:
         """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
         step = approval_step(snapshot, self._call.presentation)
-        if step.link is None or self._told:
+        # A client that has not answered by the end of the wait is not asked over and over: the result has the link.
+        if step.link is None or self._told or self._left_seconds() <= 0:
             return None
         handed = self._call.handed.of(self._payment_id)
         if handed is not None and handed.url == step.link.url:
@@ -203,6 +204,9 @@ class _Waiting:
         handed.finished = True
         if handed.answer == "accept":
             await self._call.opener.finished(handed.link_id)
+
+    def _left_seconds(self) -> float:
+        return self._started + self._seconds - anyio.current_time()
 
     def _knows(self, record: PaymentRecord, knows_of: str) -> bool:
         if self._told or (knows_of and record.approval_url == knows_of):
