@@ -19,6 +19,8 @@ PAGES = (
     "docs/comparison.md",
     "docs/measurements.md",
     "docs/releasing.md",
+    "llms-install.md",
+    "packaging/docker/README.md",
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TROUBLES = README.partition("## When something does not work")[2].partition("\n## ")[0]

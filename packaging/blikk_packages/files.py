@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blikk_packages.bundle import bundle_files
 from blikk_packages.docker import compose_yaml
+from blikk_packages.llms_install import llms_install
 from blikk_packages.plugin import plugin_files
 from blikk_packages.product import ROOT, Product, as_json, read_product
 from blikk_packages.readme import readme_parts
@@ -26,6 +27,7 @@ def generated(product: Product | None = None) -> dict[str, str]:
         **plugin_files(told),
         **bundle_files(told),
         "packaging/docker/compose.yaml": compose_yaml(told),
+        "llms-install.md": llms_install(told),
         "README.md": with_parts(readme, readme_parts(told)),
     }
 

@@ -200,3 +200,17 @@ def test_the_skills_keys_are_ones_that_the_tool_takes() -> None:
     for key in keys:
         assert re.fullmatch(IDEMPOTENCY_KEY_PATTERN, key)
         assert not re.search(r"\d{6}-?\d{4}", key)
+
+
+@BOTH
+def test_an_agent_that_sets_the_server_up_never_handles_the_key(product: Product) -> None:
+    """Ours: a key in a chat is a key in a log; and what an agent is told to run has to exist."""
+    text = generated(product)["llms-install.md"]
+    assert "Do not ask for the API key" in text
+    assert "BLIKK_API_KEY=" not in text
+    assert all(f"blikk-mcp {command}" in text for command in ("demo", "config", "doctor"))
+    assert ("uv tool install ." in text) is not product.published
+    assert (f"uv tool install blikk-mcp=={__version__}" in text) is product.published
+    snippet = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    assert snippet["mcpServers"]["blikk"]["command"] == product.launch[0]
+    assert all(f"`{name}`" in text for name in CLIENTS if name != "other")
