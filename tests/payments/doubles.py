@@ -20,7 +20,7 @@ from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.ledger.protocol import Claim, Only, Recent
+from blikk_payments.ledger.protocol import Claim, Ledger, Only, Recent
 from blikk_payments.models import ClaimState, Confirmation, Facts, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
@@ -330,7 +330,7 @@ class House:
 
 
 def service_over(
-    channel: Channel, ledger: SqliteLedger, policy: Policy | None = None, *, real_time: bool = False, **options: Any
+    channel: Channel, ledger: Ledger, policy: Policy | None = None, *, real_time: bool = False, **options: Any
 ) -> PaymentService:
     """The one place where tests make a service. Under virtual time it reads once a second and uses no threads."""
     run_blocking = None if real_time else cast("Blocking", inline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import inspect
+import pkgutil
 import textwrap
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -29,18 +30,31 @@ class FoundBy(Enum):
     CRASHES = "a crash"
     STEPS = "the state machine"
     RACES = "a race"
+    TOLD = "what a race's calls are told"
     STOPS = "a stop"
+    LOST_COMMITS = "a lost answer to a commit"
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One function with some of its text changed. A text must be there exactly once."""
+    """One function with some of its text changed. A text must be there exactly once.
+
+    `named`: the function, or its name if its module is not to be imported by whoever needs it not.
+    """
 
     found_by: FoundBy
-    function: Callable[..., Any]
+    named: Callable[..., Any] | str
     changes: dict[str, str]
     answers: tuple[str, ...] = ("made",)
     """How Blikk answers in the story in which a crash shows the defect."""
+
+    @property
+    def function(self) -> FunctionType:
+        """The function."""
+        found = pkgutil.resolve_name(self.named) if isinstance(self.named, str) else self.named
+        function = inspect.unwrap(found)
+        assert isinstance(function, FunctionType)
+        return function
 
 
 LOSE_TIME = "__import__('time').sleep(0.1)"
@@ -153,6 +167,35 @@ MUTANTS: dict[str, Mutant] = {
             "rows.write(earlier, sending)": "rows.write(rows.by_key(intent.idempotency_key), sending)",
         },
     ),
+    "no head lock": Mutant(
+        FoundBy.TOLD,
+        "blikk_payments.ledger.postgres.engine:PostgresEngine.write",
+        {"""batches.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")""": "pass"},
+    ),
+    "no write lock": Mutant(FoundBy.TOLD, SqliteEngine.write, {"BEGIN IMMEDIATE": "BEGIN"}),
+    "a claim without token": Mutant(
+        FoundBy.RACES,
+        SqlLedger.claim,
+        {
+            "token = secrets.token_hex(16)": "token = ''",
+            "return self._write(work)": f"claimed = self._write(work)\n    {LOSE_TIME}\n    return claimed",
+        },
+    ),
+    "a claim is not known again": Mutant(
+        FoundBy.LOST_COMMITS,
+        SqlLedger.claim,
+        {"ours = earlier.claim_token == token and earlier.record.state is ClaimState.SENDING": "ours = False"},
+    ),
+    "a retry of a commit claims twice": Mutant(
+        FoundBy.LOST_COMMITS,
+        SqlLedger.claim,
+        {
+            "if earlier is not None and earlier.record.state is not ClaimState.REFUSED:": (
+                "if earlier is not None and earlier.claim_token != token "
+                "and earlier.record.state is not ClaimState.REFUSED:"
+            )
+        },
+    ),
     "the duplicate window is ignored": Mutant(
         FoundBy.STEPS,
         facts_of,
@@ -212,8 +255,7 @@ def mutated(mutant: Mutant | None) -> Generator[None]:
     if mutant is None:
         yield
         return
-    function = inspect.unwrap(mutant.function)
-    assert isinstance(function, FunctionType)
+    function = mutant.function
     healthy = function.__code__
     function.__code__ = _changed(function, mutant.changes)
     try:

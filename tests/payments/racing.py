@@ -23,7 +23,8 @@ import anyio.lowlevel
 from blikk_payments.channel.errors import ReadFailed
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.errors import PaymentsError
-from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.opening import SqliteLedger, open_ledger
+from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
 from tests.payments.ledger_factories import NOON, intent
@@ -39,7 +40,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """What one process does: a create for each key, all at once. A payment's account goes by its key."""
+    """What one process does: a create for each key, all at once. A payment's account goes by its key.
+
+    `ledger`: a file's path, or PostgreSQL's address.
+    """
 
     ledger: str
     record: str
@@ -112,23 +116,32 @@ def _gathered(running: list[subprocess.Popen[str]]) -> list[str]:
     return [process.communicate(timeout=LIMIT_SECONDS)[0] for process in running]
 
 
+def _opened(place: str) -> SqlLedger:
+    if place.startswith("postgresql:"):
+        return open_ledger(place)
+    return SqliteLedger(Path(place), busy_timeout_seconds=BUSY_SECONDS)
+
+
 async def _pay(entry: Entry) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
     together = threading.Barrier(len(entry.keys))
-    claims = iter(entry.keys)
+    looks = iter(entry.keys)
 
     async def claim_together(call: Callable[[], T]) -> T:
-        # In threads, as in production. The first call of every task is its claim, and no claim begins before the last.
-        claim = next(claims, None) is not None
+        # In threads, as in production. The first call of every task looks whether its key is free, and no task goes on
+        # to its claim before all of them have looked.
+        looking = next(looks, None) is not None
 
         def run() -> T:
-            if claim:
-                together.wait()
-            return call()
+            try:
+                return call()
+            finally:
+                if looking:
+                    together.wait()
 
         return await anyio.to_thread.run_sync(run)
 
-    with SqliteLedger(Path(entry.ledger), busy_timeout_seconds=BUSY_SECONDS) as ledger:
+    with _opened(entry.ledger) as ledger:
         service = PaymentService(
             channel=CountingBank(Path(entry.record)),
             ledger=ledger,

@@ -69,7 +69,7 @@ def test_a_process_that_was_stopped_and_is_waited_for_writes_down_that_it_sent_n
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Contract: too late is "not sent", and frees the key. What has left is answered late; half a request is in doubt."""
-    report = stop_and_go(overruled=False, every=1 if FULL else 6, parts=PROCESSES)
+    report = stop_and_go(overruled=False, every=1 if FULL else 10, parts=PROCESSES)
 
     tell(report, "the operator waits", capsys)
     assert broken(report) == []
