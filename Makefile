@@ -33,6 +33,17 @@ fleet: $(VENV)/.dev ## 500 agents on three servers and one PostgreSQL ledger for
 examples: $(VENV)/.dev ## the agent examples, each in an environment of its own and with its framework's test model
 	$(BIN)/python -m pytest -m slow tests/examples
 
+windows: $(VENV)/.dev ## the server, its commands and a crash with the Windows build of Python, under Wine; `make test-all` runs it too
+	$(BIN)/python -m pytest tests/windows
+
+# What needs nothing of a Linux: on Windows and macOS, CI runs this.
+PORTABLE := tests/windows tests/payments/system/test_windows_processes.py tests/payments/test_identifiers.py \
+	tests/payments/test_ladder.py tests/payments/test_links.py tests/payments/test_lookalikes.py tests/payments/test_policy.py \
+	tests/payments/test_text.py tests/tools/test_arguments.py tests/tools/test_words.py
+
+portable: $(VENV)/.dev ## the tests for macOS
+	$(BIN)/python -m pytest $(PORTABLE)
+
 # What a newer Python would break first.
 QUICK := tests/payments tests/tools tests/server --deselect=tests/server/test_redaction.py
 
@@ -45,8 +56,10 @@ lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev ## pyright, strict
-	$(BIN)/pyright
+types: $(VENV)/.dev ## pyright, strict; the product as Windows and macOS see it, too
+	$(BIN)/pyright --pythonplatform Linux
+	$(BIN)/pyright --pythonplatform Windows server tools
+	$(BIN)/pyright --pythonplatform Darwin server tools
 
 contracts: $(VENV)/.dev ## imports run one way
 	$(BIN)/lint-imports
@@ -116,7 +129,7 @@ lock: $(VENV)/.dev ## pin the dependencies anew
 		--no-header --no-annotate --upgrade --group build --group dev pyproject.toml -o requirements.lock
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(VENV)-examples-* .venv-evals agent_examples/node_modules dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
+	rm -rf $(VENV) .windows $(VENV)-examples-* .venv-evals agent_examples/node_modules dist .pytest_cache .ruff_cache .hypothesis tests/interop/node_modules \
 		tests/interop/codex/node_modules tests/card/node_modules packaging/bundle/node_modules
 
 $(BIN)/python:
@@ -136,4 +149,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --collect-only -qq tests >/dev/null
 	@touch $@
 
-.PHONY: help demo test test-all slow interop fleet examples quick check lint types contracts generated audit docs picture bundle surface-diff release-check bench mutation eval lock clean
+.PHONY: help demo test test-all slow interop fleet examples windows portable quick check lint types contracts generated audit docs picture bundle surface-diff release-check bench mutation eval lock clean

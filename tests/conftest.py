@@ -11,10 +11,11 @@ from hypothesis import settings
 
 from blikk_sandbox.running import RunningSandbox, run_sandbox_in_thread
 from tests.chromium import need_chromium, running_chromium
-from tests.postgres import PostgresServer, running_postgres
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
+
+    from tests.postgres import PostgresServer
 
 SANDBOX_SPEED = 20.0
 SLOW_SECONDS = 600
@@ -70,5 +71,7 @@ async def browser(anyio_backend: str, browser_tools: None) -> AsyncIterator[Brow
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server; each test takes a database of its own."""
+    from tests.postgres import running_postgres  # needs a Unix
+
     with running_postgres() as server:
         yield server

@@ -1,4 +1,4 @@
-"""Support: Python for Windows with our dependencies, under Wine; on Windows itself, the Python that runs the tests.
+"""Support: on Linux, Python for Windows with our dependencies, under Wine; elsewhere the Python that runs the tests.
 
 What was made stays in `.windows` until the lock or one of these files changes.
 """
@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from blikk_payments.system.folders import state_home
 from tests.missing import unavailable
 
 ROOT = Path(__file__).parents[2]
@@ -32,27 +33,28 @@ PATHS = ("python311.zip", ".", r"..\site", r"..\site\win32", r"..\site\win32\lib
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class Place:
     """How a program of this checkout is started there, and where its user keeps things."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    local_data: Path
-    """The folder that is `%LOCALAPPDATA%` there."""
+    state_home: Path
+    """The user's folder for what programs keep, as this machine names it."""
+    platform: str = "win32"
 
     def named(self, path: Path) -> str:
         """A path of this machine as a program there has to be told it."""
-        return str(path) if sys.platform == "win32" else "Z:" + str(path).replace("/", "\\")
+        return str(path) if self.platform == sys.platform else "Z:" + str(path).replace("/", "\\")
 
 
-def windows() -> Windows:
-    """What there is here; the test is skipped where that is nothing."""
-    if sys.platform == "win32":
-        return Windows((sys.executable,), dict(os.environ), Path(os.environ["LOCALAPPDATA"]))
+def place() -> Place:
+    """Where the tests of this folder run; they are skipped where there is no such place."""
+    if sys.platform != "linux":
+        return Place((sys.executable,), dict(os.environ), state_home(os.environ), sys.platform)
     folder = _made()
     users = folder / "prefix" / "drive_c" / "users"
     (user,) = (path for path in users.iterdir() if path.name != "Public")
-    return Windows((str(WINE), str(folder / "python" / "python.exe")), _wine(folder), user / "AppData" / "Local")
+    return Place((str(WINE), str(folder / "python" / "python.exe")), _wine(folder), user / "AppData" / "Local")
 
 
 def _made() -> Path:

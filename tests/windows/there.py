@@ -1,17 +1,19 @@
-"""Runs on Windows, or under Wine: what the systems room tells there, as one line of JSON. Ends no process but its own."""
+"""Runs there, under Wine or not: what the room of systems tells, as one line of JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
+from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.processes import ProcessIdentity, is_gone, lives
+from blikk_payments.ledger.sqlite.paths import secure_file
 from blikk_payments.system.loop_signals import signals_received
 from blikk_payments.system.processes import look_at
 
@@ -23,6 +25,17 @@ async def wakes_up() -> str:
     with signals_received() as next_signal:
         threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,)).start()
         return (await asyncio.wait_for(next_signal(), LIMIT_SECONDS)).name
+
+
+def refused(path: Path) -> str:
+    """What is said of a ledger that cannot be made."""
+    if sys.platform != "win32":
+        return "The ledger cannot be opened or created"
+    try:
+        secure_file(path)
+    except LedgerUnavailable as error:
+        return error.message[:38]
+    return ""
 
 
 def main() -> None:
@@ -40,8 +53,8 @@ def main() -> None:
     found["the child that ended"] = [lives(token), is_gone(token)]
     found["a pid of nobody"] = is_gone(replace(mine, pid=0x7FFF_FFF0).dump())
     found["woken by"] = asyncio.run(wakes_up())
+    found["a drive that is not there"] = refused(Path(r"Q:\blikk\ledger.sqlite3"))
     sys.stdout.write(json.dumps(found) + "\n")
-    os.close(0)
 
 
 main()
