@@ -108,7 +108,11 @@ else
 	cd evals && $(CURDIR)/$(EVALS)/bin/pyright
 	cd evals && $(EVALS_RUN) pytest -q
 	cd evals && $(EVALS_RUN) blikk_evals.run $(if $(ALL),--all) $(if $(WRITE),--write) $(if $(NAMES),--names $(NAMES))
+	cd evals && $(EVALS_RUN) blikk_evals.skill
 endif
+
+eval-skill: $(EVALS)/.installed $(VENV)/.runtime ## the plugin's skill: two bills with it and without it; MODEL=anthropic/… for a real model
+	cd evals && $(EVALS_RUN) blikk_evals.skill $(if $(MODEL),--model $(MODEL) --epochs $(or $(EPOCHS),3))
 
 $(EVALS)/.installed: evals/requirements.lock evals/pyproject.toml
 	$(PYTHON) -m venv $(EVALS)
@@ -149,4 +153,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --collect-only -qq tests >/dev/null
 	@touch $@
 
-.PHONY: help demo test test-all slow interop fleet examples windows portable quick check lint types contracts generated audit docs picture bundle surface-diff release-check bench mutation eval lock clean
+.PHONY: help demo test test-all slow interop fleet examples windows portable quick check lint types contracts generated audit docs picture bundle surface-diff release-check bench mutation eval eval-skill lock clean
