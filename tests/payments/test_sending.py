@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -97,6 +97,19 @@ async def test_a_payment_under_way_when_the_tasks_end_is_unknown(tmp_path: Path)
     with SqliteLedger(tmp_path / LEDGER) as ledger:
         post.ledger = ledger
         assert post.kept(last) is ClaimState.UNKNOWN
+
+
+async def test_an_outcome_that_is_not_written_yet_says_nothing_of_a_later_attempt(tmp_path: Path) -> None:
+    """Another process sent the key again meanwhile: what this one still holds is of the attempt before."""
+    async with posting(tmp_path) as post:
+        sending = await post.send()
+        sending.recorded = False
+        post.sender._unwritten.append(sending)  # pyright: ignore[reportPrivateUsage] - as after a failed write
+        first = replace(sending.record, state=ClaimState.SENDING)
+        later = replace(first, attempt=2)
+        assert post.sender.newest(first).state is ClaimState.CREATED
+        assert post.sender.newest(later) == later
+        post.sender._unwritten.clear()  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_drain_that_is_cancelled_itself_still_lets_an_answer_arrive(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from blikk_mcp.cli import main
 from blikk_mcp.commands import checks
 from blikk_mcp.commands.client_settings import given_by
 from blikk_mcp.commands.clients import CLIENTS
+from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import PRODUCTION_URL, read_settings
 from blikk_payments.errors import OutcomeUnknown
 from blikk_payments.ledger.opening import SqliteLedger
@@ -255,6 +256,41 @@ async def test_a_page_that_is_missing_is_no_missing_api(replies: Any, marks: lis
         findings = await checks.blikk(settings, str)
     assert [finding.mark for finding in findings] == marks
     assert said in " ".join(finding.what for finding in findings)
+
+
+@pytest.mark.anyio
+async def test_the_doctor_does_not_repeat_a_key_that_blikk_echoes() -> None:
+    """What a difference is told by are names in Blikk's own document, and its 401 says the key back: seen leaking."""
+    wants = {"required": [f"old-{KEY}"], "properties": {name: {} for name in ("amount", "currency", "creditor")}}
+    schema = {"requestBody": {"content": {"application/json": {"schema": wants}}}}
+    document = {"paths": {"/payment": {"post": schema}}}
+    told: dict[str, str] = {}
+    for name, redact in (("redacted", Redactor([KEY]).text), ("as it is", str)):
+        refusal = as_json(401, {"detail": f"no such key: {KEY}"})
+        async with loopback(as_json(200, document), http(200)) as there, loopback(refusal) as refusing:
+            for server in (there, refusing):
+                settings = read_settings(
+                    {"BLIKK_LEDGER": "/nowhere/l", "BLIKK_API_KEY": KEY, "BLIKK_BASE_URL": server.base_url}
+                )
+                findings = await checks.blikk(settings, redact)
+                told[name] = told.get(name, "") + " ".join(finding.what for finding in findings)
+    assert (KEY in told["redacted"], KEY in told["as it is"]) == (False, True)
+    assert "[redacted] is required but not sent" in told["redacted"]
+    assert "does not accept the key" in told["redacted"]
+
+
+def test_whatever_the_doctor_finds_is_printed_without_the_key(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The net under what each check takes care of by itself."""
+
+    async def echoing(settings: object, redact: object) -> list[checks.Finding]:
+        return [checks.Finding("fix", f"Blikk: {KEY} is unknown")]
+
+    monkeypatch.setattr(checks, "blikk", echoing)
+    _, printed = doctor(BLIKK_API_KEY=KEY, BLIKK_LEDGER=str(tmp_path / "state" / "l"))
+    assert "Blikk: [redacted] is unknown" in printed
+    assert KEY not in printed
 
 
 def test_a_file_of_tls_secrets_is_named(tmp_path: Path) -> None:

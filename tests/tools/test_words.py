@@ -18,6 +18,7 @@ from blikk_payments.snapshot import Snapshot, told
 from blikk_tools.about import SERVER_INSTRUCTIONS
 from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.lines import columns
+from blikk_tools.next_steps import AFTER_LIST, AFTER_READ, AFTER_REFUSAL
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
 from blikk_tools.refusal import of_error
@@ -574,6 +575,14 @@ def test_a_status_that_could_not_be_read_is_no_leave_to_pay_again(record: Paymen
     assert re.search(r"[Dd]o not", step)
     assert "Nothing was sent" not in step
     assert "another key" in step or "new idempotency_key" not in step
+
+
+def test_each_table_of_next_steps_has_a_row_for_every_error_code() -> None:
+    """A code without a row would end in a KeyError, while the caller waits to hear whether money moved."""
+    for table in (AFTER_REFUSAL, AFTER_READ, AFTER_LIST):
+        assert set(table) == set(ErrorCode)
+        assert all(table.values())
+    assert set(ERROR_CODES) == set(ErrorCode)
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)

@@ -345,6 +345,40 @@ def test_an_earlier_attempts_outcome_is_not_taken_for_a_later_ones(ledger: Ledge
     assert "stray_answer" not in events(ledger)
 
 
+@pytest.mark.parametrize("outcome", ["refused", "unknown"])
+def test_an_earlier_attempts_outcome_says_nothing_of_a_later_one_of_the_same_kind(
+    open_ledger: Opener, outcome: str
+) -> None:
+    """Its sender may still be at work: until that process says so itself, nobody can say that no payment was made."""
+    ledger = open_ledger()
+    claim(ledger)
+    ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=NOON)
+    claim(ledger, now=at(1))
+    given_up = ledger.by_key(KEY, now=at(60)) if outcome == "unknown" else None
+    if given_up is None:
+        _tell(ledger, "refused", attempt=2)
+
+    with pytest.raises(IllegalTransition, match="attempt 1"):
+        _tell(ledger, outcome, attempt=1)
+
+    if given_up is not None:
+        with pytest.raises(IllegalTransition, match="has not ended"):
+            ledger.resolve_not_created(KEY, note="n", now=at(3600))
+
+
+def test_an_earlier_attempts_answer_with_a_later_ones_id_changes_nothing(ledger: Ledger) -> None:
+    """Each attempt has its own answer; the id alone does not make it the later one's."""
+    claim(ledger)
+    ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=NOON)
+    claim(ledger, now=at(1))
+    second = ledger.created(KEY, 2, answer("blikk-2", Status.PENDING), now=at(2))
+
+    with pytest.raises(IllegalTransition):
+        ledger.created(KEY, 1, answer("blikk-2", Status.SUCCESS), now=at(3))
+
+    assert second == known(ledger)
+
+
 @pytest.mark.parametrize("second", ["sending", "created", "refused", "unknown"])
 def test_an_answer_to_an_earlier_attempt_leaves_the_key_unknown(ledger: Ledger, second: str) -> None:
     """Two requests of one key may be two payments: no id and no link is right any more, and no later word settles it."""
