@@ -261,9 +261,12 @@ async def test_a_page_that_is_missing_is_no_missing_api(replies: Any, marks: lis
 @pytest.mark.anyio
 async def test_the_doctor_does_not_repeat_a_key_that_blikk_echoes() -> None:
     """What a difference is told by are names in Blikk's own document, and its 401 says the key back: seen leaking."""
-    wants = {"required": [f"old-{KEY}"], "properties": {name: {} for name in ("amount", "currency", "creditor")}}
-    schema = {"requestBody": {"content": {"application/json": {"schema": wants}}}}
-    document = {"paths": {"/payment": {"post": schema}}}
+    wants: dict[str, Any] = {
+        "required": [f"old-{KEY}"],
+        "properties": {name: {} for name in ("amount", "currency", "creditor")},
+    }
+    schema: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": wants}}}}
+    document: dict[str, Any] = {"paths": {"/payment": {"post": schema}}}
     told: dict[str, str] = {}
     for name, redact in (("redacted", Redactor([KEY]).text), ("as it is", str)):
         refusal = as_json(401, {"detail": f"no such key: {KEY}"})

@@ -162,7 +162,8 @@ async def test_a_look_after_the_link_was_opened_ends_within_the_time_of_the_whol
 
 async def test_the_client_is_told_once_that_an_opened_link_has_done_its_work(tmp_path: Path) -> None:
     """MCP: one completion notice a link, and none for one that nobody opened."""
-    for said, notices in (("accept", 1), ("decline", 0)):
+    answers: dict[Answer, int] = {"accept": 1, "decline": 0}
+    for said, notices in answers.items():
         browser = Browser(said)
         folder = tmp_path / said
         folder.mkdir(0o700)
