@@ -36,13 +36,8 @@ examples: $(VENV)/.dev ## the agent examples, each in an environment of its own 
 windows: $(VENV)/.dev ## the server, its commands and a crash with the Windows build of Python, under Wine; `make test-all` runs it too
 	$(BIN)/python -m pytest tests/windows
 
-# What needs nothing of a Linux: on Windows and macOS, CI runs this.
-PORTABLE := tests/windows tests/payments/system/test_windows_processes.py tests/payments/test_identifiers.py \
-	tests/payments/test_ladder.py tests/payments/test_links.py tests/payments/test_lookalikes.py tests/payments/test_policy.py \
-	tests/payments/test_text.py tests/tools/test_arguments.py tests/tools/test_words.py
-
-portable: $(VENV)/.dev ## the tests for macOS
-	$(BIN)/python -m pytest $(PORTABLE)
+portable: $(VENV)/.dev ## the tests that need nothing of a Linux, for macOS
+	$(BIN)/python -m pytest @tests/portable.txt
 
 # What a newer Python would break first.
 QUICK := tests/payments tests/tools tests/server --deselect=tests/server/test_redaction.py
@@ -50,7 +45,7 @@ QUICK := tests/payments tests/tools tests/server --deselect=tests/server/test_re
 quick: $(VENV)/.dev ## most of the everyday tests, for a newer Python
 	$(PYTEST) -m 'not slow and not interop' $(QUICK)
 
-check: lint types contracts generated audit ## all that CI runs after the tests
+check: lint types contracts workflows generated audit ## all that CI runs after the tests
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check .
@@ -63,6 +58,10 @@ types: $(VENV)/.dev ## pyright, strict; the product as Windows and macOS see it,
 
 contracts: $(VENV)/.dev ## imports run one way
 	$(BIN)/lint-imports
+
+workflows: $(VENV)/.dev ## what the forge reads is of the shape that it wants
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 generated: $(VENV)/.dev ## the README's tables and picture, the packages and the front door's answers are those of the code
 	$(BIN)/python docs/generate.py --check
@@ -153,4 +152,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --collect-only -qq tests >/dev/null
 	@touch $@
 
-.PHONY: help demo test test-all slow interop fleet examples windows portable quick check lint types contracts generated audit docs picture bundle surface-diff release-check bench mutation eval eval-skill lock clean
+.PHONY: help demo test test-all slow interop fleet examples windows portable quick check lint types contracts workflows generated audit docs picture bundle surface-diff release-check bench mutation eval eval-skill lock clean
