@@ -22,6 +22,7 @@ from blikk_mcp.settings.values import (
     SettingsError,
     key_file_notice,
     parse_ledger,
+    profile_notice,
     read_key,
     read_password,
 )
@@ -90,6 +91,11 @@ def read_settings(
     known_environment = environment or reader.environment(base_url)
     key_file = reader.read(table.API_KEY_FILE)
     ledger = reader.ledger(base_url)
+    notices = (
+        key_file_notice(key_file) if key_file else "",
+        profile_notice(table.API_KEY_FILE.name, key_file),
+        profile_notice(table.LEDGER.name, ledger),
+    )
     settings = Settings(
         api_key=reader.key(key_file, need=need_key),
         base_url=base_url,
@@ -113,7 +119,7 @@ def read_settings(
         front_door=reader.read(table.FRONT_DOOR),
         log_level=reader.read(table.LOG_LEVEL),
         log_format=reader.read(table.LOG_FORMAT),
-        notices=tuple(filter(None, [key_file_notice(key_file) if key_file else ""])),
+        notices=tuple(filter(None, notices)),
     )
     if reader.problems:
         raise SettingsError(

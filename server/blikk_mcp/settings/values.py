@@ -19,7 +19,8 @@ from blikk_payments.identifiers import (
     parse_kennitala,
 )
 from blikk_payments.policy import AllowedCreditor
-from blikk_payments.system.private import bits_of_others
+from blikk_payments.system import PLATFORM
+from blikk_payments.system.private import bits_of_others, is_unguarded
 
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -84,6 +85,18 @@ def key_file_notice(file: Path) -> str:
     except OSError:
         exposed = 0
     return "BLIKK_API_KEY_FILE: others on this machine can read or change the file; chmod 600 it" if exposed else ""
+
+
+def profile_notice(name: str, file: Path | str | None, platform: str = PLATFORM) -> str:
+    """A notice if a secret or the ledger lies where Windows may let others at it, which is not checked; `""` if not."""
+    try:
+        unguarded = isinstance(file, Path) and is_unguarded(file, platform)
+    except ValueError:
+        unguarded = True
+    said = (
+        "the file is outside your own folder, and whether others on this machine can read or change it is not checked"
+    )
+    return f"{name}: {said}" if unguarded else ""
 
 
 def _key_of_file(path: Path) -> str:

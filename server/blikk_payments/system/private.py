@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from blikk_payments.system import PLATFORM
+from blikk_payments.system.folders import from_home
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 _GROUP_AND_OTHERS = 0o077
@@ -18,6 +19,11 @@ _GROUP_AND_OTHERS = 0o077
 def bits_of_others(found: os.stat_result, platform: str = PLATFORM) -> int:
     """The permission bits that group and others have. On Windows, where everything says 0777, nobody can tell: 0."""
     return 0 if platform == "win32" else found.st_mode & _GROUP_AND_OTHERS
+
+
+def is_unguarded(path: Path, platform: str = PLATFORM) -> bool:
+    """Whether others may get at a file and nothing here would tell: on Windows, outside the user's own folder."""
+    return platform == "win32" and not path.absolute().is_relative_to(from_home("~"))
 
 
 def own_user() -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from blikk_mcp.settings.values import profile_notice
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.sqlite import paths
 from blikk_payments.ledger.sqlite.paths import secure_file
@@ -57,3 +58,20 @@ def test_a_link_that_waits_under_the_name_is_not_followed(tmp_path: Path) -> Non
     with pytest.raises(FileExistsError):
         create_private(tmp_path / "file")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("platform", "inside", "noticed"),
+    [("win32", True, False), ("win32", False, True), ("linux", False, False), ("darwin", False, False)],
+)
+def test_a_file_outside_the_profile_is_noticed_on_windows(
+    platform: str, inside: bool, noticed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There `C:\\ledger` may be everybody's. A database is no file, and no key file is none."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    file = tmp_path / ("home" if inside else "elsewhere") / "ledger.sqlite3"
+    assert bool(profile_notice("BLIKK_LEDGER", file, platform)) is noticed
+    assert profile_notice("BLIKK_LEDGER", "postgresql://blikk@localhost/ledger", platform) == ""
+    assert profile_notice("BLIKK_API_KEY_FILE", None, platform) == ""
+    monkeypatch.setenv("HOME", "relative")
+    assert bool(profile_notice("BLIKK_LEDGER", file, platform)) is (platform == "win32")
