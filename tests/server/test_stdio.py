@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from blikk_mcp.settings.settings import read_settings
 from blikk_sandbox.running import RunningSandbox
 from tests.server.running import PAYMENT, environment, spawned
 
@@ -150,10 +154,18 @@ async def test_an_unknown_tool_is_a_protocol_error_that_does_not_repeat_the_name
         assert "delete_everything" not in json.dumps(answer)
 
 
-async def test_the_key_is_not_in_the_environment_of_children(environ: dict[str, str]) -> None:
-    """Ours: the key leaves the environment once it is read; /proc still shows what the process was started with."""
-    from blikk_mcp.settings.settings import read_settings
+async def test_the_key_is_not_in_the_environment_of_children(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key leaves the environment once it is read; /proc still shows what the process was started with."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
 
-    own = dict(environ)
-    read_settings(own)
-    assert "BLIKK_API_KEY" not in own
+    def child_has(name: str) -> bool:
+        program = f"import os, sys; sys.exit({name!r} in os.environ)"
+        return bool(subprocess.run([sys.executable, "-I", "-c", program], check=False).returncode)
+
+    assert child_has("BLIKK_API_KEY")
+    read_settings(os.environ)
+    assert not child_has("BLIKK_API_KEY")
+    assert child_has("BLIKK_BASE_URL")

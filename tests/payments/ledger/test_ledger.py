@@ -789,9 +789,9 @@ def test_only_an_unknown_outcome_can_be_resolved(ledger: Ledger, state: ClaimSta
         _tell(ledger, state.value, attempt=1)
     before = known(ledger)
 
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(IllegalTransition, match="unknown outcome"):
         ledger.resolve_created(KEY, answer("blikk-5"), note="n", now=at(1))
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(IllegalTransition, match="unknown outcome"):
         ledger.resolve_not_created(KEY, note="n", now=at(1))
 
     assert before == known(ledger)
@@ -848,6 +848,21 @@ def test_pruning_leaves_open_unknown_and_recent_payments_alone(ledger: Ledger) -
     assert ledger.prune(before=at(5), now=at(6)) == 0
     assert ledger.prune(before=at(5.000001), now=at(6)) == 1
     assert known(ledger, "order-open").creditor_name == known(ledger, "order-unknown").creditor_name != ""
+
+
+def test_more_payments_than_one_go_takes_are_all_pruned_and_all_listed(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on in small transactions until nothing is left, also where the last page is full."""
+    for module in ("rows", "ledger"):
+        monkeypatch.setattr(f"blikk_payments.ledger.sql.{module}.PAGE_ROWS", 2)
+    for number in range(4):
+        make(ledger, f"order-{number}", f"blikk-{number}")
+        ledger.seen(answer(f"blikk-{number}", Status.SUCCESS), now=at(1))
+
+    assert ledger.prune(before=at(2), now=at(3)) == 4
+
+    assert [record.creditor_name for record in ledger.records(now=at(4))] == [""] * 4
 
 
 # Input it cannot take

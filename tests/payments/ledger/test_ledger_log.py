@@ -171,11 +171,15 @@ def test_a_ledger_is_never_without_tables_once_it_has_a_page(tmp_path: Path) -> 
         assert connection.execute("SELECT count(*) FROM payments").fetchone() == (0,)
 
 
-def test_an_older_copy_in_the_ledgers_place_is_refused(path: Path) -> None:
-    """The same file, with what it held an hour ago: a key that was paid is a new one there."""
+@pytest.mark.parametrize("lacks_one_change", [False, True])
+def test_an_older_copy_in_the_ledgers_place_is_refused(path: Path, lacks_one_change: bool) -> None:
+    """The same file, with what it held an hour ago: a key that was paid is a new one there. One change is enough."""
     old = path.read_bytes()
     with SqliteLedger(path) as ledger:
         claim(ledger)
+        if lacks_one_change:
+            ledger.close()
+            old = path.read_bytes()
         ledger.created(KEY, 1, answer(), now=at(1))
         ledger.close()
         path.write_bytes(old)
