@@ -19,7 +19,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) -
 test: $(VENV)/.dev ## the everyday tests, in under two minutes
 	$(PYTEST) -m 'not slow and not interop'
 
-test-all: slow ## the rest: every crash point, browsers, other makers' clients
+test-all: slow eval ## the rest: every crash point, browsers, other makers' clients, agents
 
 slow: $(VENV)/.dev
 	$(PYTEST) -m 'slow and not interop'
@@ -98,9 +98,11 @@ mutation: $(VENV)/.dev ## change redaction, links, policy and cleaner, and see w
 
 EVALS := .venv-evals
 EVALS_INSTALL := env -u PYTHONDONTWRITEBYTECODE $(EVALS)/bin/python -m pip install --quiet --disable-pip-version-check --compile
-EVALS_RUN := env -u PYTHONDONTWRITEBYTECODE BLIKK_EVALS_COMMAND=$(CURDIR)/$(BIN)/blikk-mcp $(CURDIR)/$(EVALS)/bin/python -m
+# Inspect keeps traces in the user's folders; here all goes into evals/report.
+EVALS_RUN := env -u PYTHONDONTWRITEBYTECODE XDG_DATA_HOME=$(CURDIR)/evals/report XDG_CACHE_HOME=$(CURDIR)/evals/report \
+	BLIKK_EVALS_COMMAND=$(CURDIR)/$(BIN)/blikk-mcp $(CURDIR)/$(EVALS)/bin/python -m
 
-eval: $(EVALS)/.installed $(VENV)/.runtime ## agents and scenarios on the bank's own record; MODEL=anthropic/… for a real model
+eval: $(VENV)/.runtime $(EVALS)/.installed ## agents and scenarios on the bank's own record; MODEL=anthropic/… for a real model
 ifdef MODEL
 	cd evals && $(EVALS_RUN) blikk_evals.run --model $(MODEL) --epochs $(or $(EPOCHS),3) $(if $(NAMES),--names $(NAMES))
 else

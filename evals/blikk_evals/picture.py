@@ -12,7 +12,7 @@ from rich.text import Text
 
 from blikk_evals.results import BROKEN, Cell, Expected, Matrix
 
-WIDTH: Final = 150
+WIDTH: Final = 220
 _TITLE: Final = "blikk-mcp: agents and scenarios"
 _LEGEND: Final = (
     "M money  P person  C conduct  L ledger  W words  K key   · right   blank: not played   red: not as expected"
@@ -23,9 +23,9 @@ def draw(matrix: Matrix, expected: Expected, scenarios: Sequence[tuple[int, str]
     """Scenarios down, agents across; in each cell the columns that failed."""
     table = Table(title=_TITLE, caption=_LEGEND, padding=(0, 1), show_lines=False)
     table.add_column("#", justify="right", style="dim")
-    table.add_column("scenario")
+    table.add_column("scenario", no_wrap=True)
     for agent in matrix:
-        table.add_column(agent.replace("_", "\n"), justify="center", vertical="bottom")
+        table.add_column(agent.replace("_", "\n"), justify="center", vertical="bottom", overflow="fold")
     for number, name in scenarios:
         cells = [_mark(row.get(name), expected.get(agent, {}).get(name, "")) for agent, row in matrix.items()]
         table.add_row(str(number), name, *cells)

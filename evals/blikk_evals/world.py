@@ -44,6 +44,7 @@ class World:
         self.tools: list[Tool] = []
         self._folder = folder
         self._pid_file = folder / "server.pid"
+        self._ledger = folder / "ledger.sqlite"
         self._connections = AsyncExitStack()
         self._decoys = [_DECOYS[name](self) for name in scenario.world.tools]
         self._kills_left = int(scenario.world.kill_server_after_create)
@@ -98,7 +99,7 @@ class World:
 
     async def ledger(self) -> list[str]:
         """The outcomes that the ledger holds, sorted: paid, failed, open, unknown."""
-        if self._guard == "plain_wrapper":
+        if not self._ledger.exists():  # nothing was called, or the plain wrapper keeps none
             return []
         outcomes: list[str] = [each["outcome"] for each in (await self.call("list_payments", limit=50))["payments"]]
         return sorted("open" if outcome in ("needs_human", "pending") else outcome for outcome in outcomes)
@@ -134,7 +135,7 @@ class World:
             # For the plain wrapper; the server itself gets both from the sandbox.
             "BLIKK_BASE_URL": self.bank.base_url,
             "BLIKK_API_KEY": self.bank.api_key,
-            "BLIKK_LEDGER": str(self._folder / "ledger.sqlite"),
+            "BLIKK_LEDGER": str(self._ledger),
             "BLIKK_LOG_LEVEL": "error",
             # A wait takes a second here, and WAIT_SECONDS at the bank.
             "BLIKK_WAIT_SECONDS": "1",
