@@ -27,7 +27,7 @@ from blikk_packages.registry_check import check_server_json
 from blikk_tools.arguments import IDEMPOTENCY_KEY_PATTERN
 from blikk_tools.catalog import ALL_TOOLS
 
-PRODUCT = read_product()
+PRODUCT = replace(read_product(), published=False, repository="")
 RELEASED = replace(PRODUCT, published=True, repository="https://github.com/somebody/blikk-mcp")
 BOTH = pytest.mark.parametrize("product", [PRODUCT, RELEASED], ids=["from a clone", "published"])
 SKILL = (ROOT / FOLDER / "skills" / "pay-a-bill" / "SKILL.md").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 WORKFLOW: dict[Any, Any] = yaml.safe_load(RELEASE.read_text(encoding="utf-8"))
 JOBS: dict[str, dict[str, Any]] = WORKFLOW["jobs"]
 STEPS = [step for job in JOBS.values() for step in job["steps"]]
+EVERY = pytest.mark.parametrize("workflow", sorted(RELEASE.parent.glob("*.yml")), ids=lambda path: path.stem)
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -24,10 +25,18 @@ def test_a_release_is_made_from_a_tag_and_nothing_else() -> None:
     assert WORKFLOW[True] == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}}
 
 
-def test_every_action_is_pinned_to_a_commit() -> None:
+def steps_of(workflow: Path) -> list[dict[str, Any]]:
+    """All steps of a workflow."""
+    return [
+        step for job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values() for step in job["steps"]
+    ]
+
+
+@EVERY
+def test_every_action_is_pinned_to_a_commit(workflow: Path) -> None:
     """GitHub's hardening guide: a tag can be moved to other code."""
-    used = [step["uses"] for step in STEPS if "uses" in step]
-    assert len(used) >= 10
+    used = [step["uses"] for step in steps_of(workflow) if "uses" in step]
+    assert used
     assert [name for name in used if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", name)] == []
 
 
@@ -66,10 +75,17 @@ def test_pypi_is_published_to_without_a_token() -> None:
     assert not {"user", "password"} & publish["with"].keys()
 
 
-def test_no_expression_is_pasted_into_a_shell() -> None:
+@EVERY
+def test_a_workflow_has_no_permission_but_what_a_job_asks_for(workflow: Path) -> None:
+    """Ours: a job that names none has none."""
+    assert yaml.safe_load(workflow.read_text(encoding="utf-8"))["permissions"] == {}
+
+
+@EVERY
+def test_no_expression_is_pasted_into_a_shell(workflow: Path) -> None:
     """GitHub's hardening guide: what somebody else can name goes in through the environment."""
-    scripts = [step["run"] for step in STEPS if "run" in step]
-    assert len(scripts) >= 5
+    scripts = [step["run"] for step in steps_of(workflow) if "run" in step]
+    assert scripts
     assert [script for script in scripts if "${{" in script] == []
 
 
