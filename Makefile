@@ -65,7 +65,6 @@ workflows: $(VENV)/.dev ## what the forge reads is of the shape that it wants
 
 generated: $(VENV)/.dev ## the README's tables and picture, the packages and the front door's answers are those of the code
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python packaging/generate.py --check
 	$(BIN)/python docs/picture.py --check
 
 audit: $(VENV)/.dev ## known vulnerabilities of what the lock installs, where the network lets it
@@ -73,7 +72,6 @@ audit: $(VENV)/.dev ## known vulnerabilities of what the lock installs, where th
 
 docs: $(VENV)/.dev picture ## write the generated parts of the README, the packages, the front door's answers and the surface's snapshots
 	$(BIN)/python docs/generate.py
-	$(BIN)/python packaging/generate.py
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/server/test_snapshots.py
 
 picture: $(VENV)/.runtime ## draw docs/demo.svg, the README's picture of the demo

@@ -1,10 +1,12 @@
-"""Writes the parts of README.md that the code knows better, the tools and the settings, and the front door's answers.
+"""Writes what the code knows better: the README's tools and settings, the front door's answers, and the packages.
+
 
 `python docs/generate.py` writes, `--check` fails if there is something to write.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from blikk_mcp.settings.table import SETTINGS
 from blikk_tools.catalog import ALL_TOOLS
 
 README = Path(__file__).parents[1] / "README.md"
+PACKAGES = README.parent / "packaging" / "generate.py"
 
 
 def tools() -> str:
@@ -54,13 +57,13 @@ def main() -> int:
     if not is_written(check=check):
         sys.stderr.write("The front door's answers are not what the server says: run `make docs`\n")
         return 1
-    if text == before:
-        return 0
-    if check:
+    if check and text != before:
         sys.stderr.write("README.md is not what the code says: run `make docs`\n")
         return 1
-    README.write_text(text)
-    return 0
+    if text != before:
+        README.write_text(text)
+    # They have parts of README.md, too, and are made from the same settings.
+    return subprocess.run([sys.executable, str(PACKAGES), *sys.argv[1:]], check=False).returncode
 
 
 if __name__ == "__main__":
