@@ -1,6 +1,5 @@
 """Writes what the code knows better: the README's tools and settings, the front door's answers, and the packages.
 
-
 `python docs/generate.py` writes, `--check` fails if there is something to write.
 """
 

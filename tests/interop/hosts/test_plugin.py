@@ -159,4 +159,4 @@ def test_a_host_installs_the_plugin_and_pays_through_it(
     assert "It is paid." in said
     assert len(paid(sandbox)) == scenario.paid
     assert "pay-a-bill" in script.shown
-    clients.append(Row(name, npm_version(host.folder, host.package), "", "the plugin, installed and paid through"))
+    clients.append(Row(name, npm_version(host.folder, host.package), "–", "the plugin, installed and paid through"))
