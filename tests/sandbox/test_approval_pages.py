@@ -15,11 +15,6 @@ from tests.sandbox.world import IBAN, World, payment_body
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("decision", "status", "said"),
     [

@@ -15,11 +15,6 @@ pytestmark = pytest.mark.anyio
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def locations(problem: dict[str, Any]) -> list[str]:
     return [error["location"] for error in problem["errors"]]
 

@@ -11,11 +11,6 @@ from tests.sandbox.world import OTHER_KEY, World, payment_body
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "/payment"), ("GET", "/payment/x"), ("GET", "/openapi.json"), ("GET", "/docs")],

@@ -11,11 +11,6 @@ from tests.sandbox.world import KEY, World, payment_body
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("peer", ["192.168.1.20", "10.0.0.1", "8.8.8.8", "fe80::1"])
 async def test_other_machines_are_refused(peer: str) -> None:
     """The control API has no key, so it listens to this machine only."""

@@ -17,11 +17,6 @@ from tests.sandbox.world import World, payment_body
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass
 class Wire:
     """A running sandbox and a client that talks to it over TCP."""

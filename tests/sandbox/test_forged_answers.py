@@ -11,11 +11,6 @@ pytestmark = pytest.mark.anyio
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("token", [None, "", "0" * 64, "not hex"])
 async def test_a_missing_or_wrong_token_is_refused(token: str | None) -> None:
     """Cross-site request forgery."""

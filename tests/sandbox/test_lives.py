@@ -11,11 +11,6 @@ from tests.sandbox.world import ORIGIN, World
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def world_with(life: str, **particulars: Any) -> World:
     world = World()
     await world.ask("POST", "/lives", {"life": life, **particulars})

@@ -12,11 +12,6 @@ from tests.sandbox.world import payment_body
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def names_of_two_payments(sandbox: RunningSandbox) -> list[str]:
     """The key, the ids and the links, after two payments of which the second was looked at first."""
     async with httpx.AsyncClient(headers={"Api-Key": sandbox.api_key}, verify=False) as client:

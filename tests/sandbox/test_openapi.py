@@ -24,11 +24,6 @@ pytestmark = pytest.mark.slow
 EXAMPLES = 60
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def _with_right_check_digits(account: str) -> str:
     return f"IS{98 - mod_97('IS00' + account):02d}{account}"
 

@@ -27,11 +27,6 @@ from tests.sandbox.world import payment_body
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def client_of(sandbox: RunningSandbox) -> httpx.AsyncClient:
     return httpx.AsyncClient(headers={"Api-Key": sandbox.api_key}, verify=False)
 

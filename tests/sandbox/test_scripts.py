@@ -11,11 +11,6 @@ from tests.sandbox.world import World
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_the_lives_of_the_next_payments_are_set_in_one_call() -> None:
     """Issue 16: what waited before is gone, and after the last one the usual life comes back."""
     world = World()

@@ -15,11 +15,6 @@ from tests.sandbox.world import KEY, World, payment_body
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_restarted_sandbox_goes_on_as_the_same_bank() -> None:
     """Issue 16: the bank's truth outlives the process; the open link still works, under the key of before."""
     async with run_sandbox(seed=1) as before, httpx.AsyncClient(verify=False) as client:

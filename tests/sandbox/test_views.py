@@ -16,11 +16,6 @@ from tests.sandbox_control import control
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def views(world: World) -> list[dict[str, Any]]:
     record = await world.ask("GET", "/record")
     return [{name: view[name] for name in ("payment_id", "door", "visitor")} for view in record["views"]]

@@ -19,7 +19,6 @@ from tests.payments.doubles import (
     OTHER_KENNITALA,
     an_intent,
     iban_of,
-    virtual_time,
 )
 from tests.tools.calls import arguments, desk
 
@@ -70,12 +69,6 @@ LEFT_OUT: list[Any] = [None, ""]
 
 SECRET = "kanarí"
 WRONG_CHECK_DIGITS = f"IS{(int(IBAN[2:4]) + 1) % 100:02}{IBAN[4:]}"
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Sleeps take no time."""
-    return virtual_time()
 
 
 async def refusal(tmp_path: Path, tool: str, raw: Any) -> str:

@@ -14,16 +14,10 @@ import pytest
 from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_tools.handed_links import Answer, Opener, ShownLinks
-from tests.payments.doubles import LINK, NEWER_LINK, after, answer, never, unread, virtual_time
+from tests.payments.doubles import LINK, NEWER_LINK, after, answer, never, unread
 from tests.tools.calls import Desk, arguments, desk
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Sleeps take no time."""
-    return virtual_time()
 
 
 async def waited(at: Desk, **changes: Any) -> tuple[str, float]:

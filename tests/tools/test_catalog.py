@@ -16,18 +16,12 @@ from blikk_payments.channel.errors import Uncertain
 from blikk_payments.channel.wire import Status
 from blikk_tools.catalog import catalog
 from blikk_tools.tool import Annotations, Tool
-from tests.payments.doubles import KEY, LINK, Step, answer, unread, virtual_time
+from tests.payments.doubles import KEY, LINK, Step, answer, unread
 from tests.tools.calls import TOOLS, arguments, desk
 
 NAMES = ["create_payment", "get_payment_status", "await_payment", "list_payments"]
 READS = ["get_payment_status", "await_payment"]
 STATES: list[Step] = [*(answer(status, LINK) for status in Status), Uncertain("lost")]
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Sleeps take no time."""
-    return virtual_time()
 
 
 def wire(tool: Tool, *, with_output: bool = True) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from blikk_payments.channel.errors import Refused, Uncertain
 from blikk_payments.channel.wire import Status
-from tests.payments.doubles import KENNITALA, KEY, LINK, OTHER_BBAN, OTHER_KEY, answer, iban_of, virtual_time
+from tests.payments.doubles import KENNITALA, KEY, LINK, OTHER_BBAN, OTHER_KEY, answer, iban_of
 from tests.tools.calls import arguments, desk
 
 pytestmark = pytest.mark.anyio
@@ -21,12 +21,6 @@ PAYMENTS: list[tuple[str, Any]] = [
     ("unknown", Uncertain("lost")),
     ("needs_human", answer(Status.SCA_REQUIRED, LINK)),
 ]
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Sleeps take no time."""
-    return virtual_time()
 
 
 def one_of_many(number: int) -> dict[str, Any]:

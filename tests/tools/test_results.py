@@ -36,7 +36,6 @@ from tests.payments.doubles import (
     answer,
     iban_of,
     unread,
-    virtual_time,
 )
 from tests.tools.calls import SHAPE, TOOLS, Desk, arguments, desk, in_shape
 
@@ -103,12 +102,6 @@ BAD_LINKS = [
     "intent://bank.example#Intent;end",
     "//bank.example/approve",
 ]
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Sleeps take no time."""
-    return virtual_time()
 
 
 def shown(record: PaymentRecord, presentation: Presentation | None = None, **snapshot: Any) -> Result:

@@ -14,17 +14,11 @@ from blikk_tools.handed_links import LINKS_AT_MOST, ShownLinks
 from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
-from tests.payments.doubles import LINK, NEWER_LINK, answer, virtual_time
+from tests.payments.doubles import LINK, NEWER_LINK, answer
 from tests.tools.calls import Desk, arguments, desk
 from tests.tools.test_results import LANGUAGES
 
 BY_ID = {"payment_id": "pay-1"}
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    """A quarter of an hour takes no time."""
-    return virtual_time()
 
 
 async def told(at: Desk, tool: str = "get_payment_status") -> tuple[bool, bool]:
