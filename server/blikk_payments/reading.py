@@ -17,7 +17,7 @@ from blikk_payments.ledger.stored import apply_answer
 from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
 from blikk_payments.sending import REFUSAL_CODES, Sender
-from blikk_payments.snapshot import Snapshot, told
+from blikk_payments.snapshot import Snapshot, with_state_error
 
 FIRST_READING_SECONDS = 2.5
 """How long even the shortest wait lets Blikk take for its first answer: a wait ends at most 3 s after its time."""
@@ -171,7 +171,7 @@ class Reader:
     def _as_known(self, record: PaymentRecord) -> Snapshot:
         held = self._sender.of_key(record.idempotency_key)
         unwritten = held is not None and held.done.is_set() and not held.recorded
-        return told(Snapshot(record, fresh=record.final, kept=not unwritten))
+        return with_state_error(Snapshot(record, fresh=record.final, recorded=not unwritten))
 
     def _outside(self, payment_id: str) -> PaymentRecord:
         """A payment that the ledger does not know: nothing but its id."""

@@ -41,7 +41,7 @@ from blikk_payments.overview import Overview
 from blikk_payments.policy import Policy
 from blikk_payments.reading import FIRST_READING_SECONDS, Reader, Tick
 from blikk_payments.sending import Sender
-from blikk_payments.snapshot import Snapshot, told
+from blikk_payments.snapshot import Snapshot, with_state_error
 
 PEEK_SECONDS = 3.0
 """How long a create looks at its new payment for the approval link."""
@@ -154,7 +154,7 @@ class PaymentService:
             # It took so long that the key was resolved and sent again: that is what there is to tell of it.
             return await self._replay(record)
         if record.state is not ClaimState.CREATED or not sending.recorded:
-            return told(Snapshot(record, fresh=True, kept=sending.recorded))
+            return with_state_error(Snapshot(record, fresh=True, recorded=sending.recorded))
         return await self._peek(record)
 
     async def status(self, *, payment_id: str = "", idempotency_key: str = "") -> Snapshot:

@@ -13,17 +13,17 @@ from blikk_payments.models import ClaimState, PaymentRecord
 class Snapshot:
     """A payment as it stands.
 
-    `fresh`: its status was read from Blikk for this answer. `kept`: the ledger has it too. `error`: what went wrong.
+    `fresh`: its status was read from Blikk for this answer. `recorded`: the ledger has it too. `error`: what went wrong.
     """
 
     record: PaymentRecord
     fresh: bool = False
     replayed: bool = False
-    kept: bool = True
+    recorded: bool = True
     error: PaymentsError | None = None
 
 
-def told(snapshot: Snapshot) -> Snapshot:
+def with_state_error(snapshot: Snapshot) -> Snapshot:
     """Attach the error that goes with the record's state, if that state is one."""
     record = snapshot.record
     if record.state is ClaimState.UNKNOWN:

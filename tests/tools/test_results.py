@@ -13,7 +13,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import OutcomeUnknown, PaymentRejected, PaymentsError, PossibleDuplicate, StatusUnavailable
 from blikk_payments.ledger.protocol import RESOLVED_NOT_CREATED
 from blikk_payments.models import ClaimState, PaymentRecord
-from blikk_payments.snapshot import Snapshot, told
+from blikk_payments.snapshot import Snapshot, with_state_error
 from blikk_tools.create_payment import CreatePaymentArguments
 from blikk_tools.instructions import Presentation
 from blikk_tools.outcomes import HumanAction, Outcome
@@ -156,7 +156,7 @@ def test_every_state_keeps_the_shape(url: str, environment: str, language: Langu
     for record in records:
         for error in errors:
             for fresh in (True, False):
-                snapshot = Snapshot(record, fresh=fresh, replayed=not fresh, kept=fresh, error=error)
+                snapshot = Snapshot(record, fresh=fresh, replayed=not fresh, recorded=fresh, error=error)
                 result = in_shape(of_snapshot(snapshot, presentation))
                 assert result.next_step != ""
                 assert (result.environment, result.currency) == (environment, "ISK")
@@ -216,7 +216,7 @@ def test_every_status_is_in_that_table() -> None:
 )
 def test_a_payment_that_blikk_gave_no_status_has_none(record: PaymentRecord, outcome: str, code: str) -> None:
     """`status` is empty where there is no payment yet."""
-    result = in_shape(of_snapshot(told(Snapshot(record)), Presentation()))
+    result = in_shape(of_snapshot(with_state_error(Snapshot(record)), Presentation()))
     assert (result.outcome, result.error_code, result.status, result.final) == (outcome, code, "", False)
 
 
@@ -240,7 +240,7 @@ def test_what_only_the_ledger_would_know_is_empty() -> None:
 
 def test_a_replay_says_so_and_a_ledger_that_could_not_be_written_is_a_warning() -> None:
     """`replayed`; the outcome is told all the same, with a warning."""
-    result = shown(a_record(Status.SUCCESS), replayed=True, kept=False)
+    result = shown(a_record(Status.SUCCESS), replayed=True, recorded=False)
     assert (result.replayed, result.outcome, result.error_code) == (True, "paid", "")
     assert result.warnings == WARNINGS["en"]["not_kept"]
 

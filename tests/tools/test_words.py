@@ -14,7 +14,7 @@ from blikk_payments.channel.links import check_link
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import ErrorCode, PaymentsError, StatusUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord, Question, QuestionKind, other_amount
-from blikk_payments.snapshot import Snapshot, told
+from blikk_payments.snapshot import Snapshot, with_state_error
 from blikk_tools.about import SERVER_INSTRUCTIONS
 from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.lines import columns
@@ -51,7 +51,7 @@ def told_as(
     """A payment as it stands, in these words."""
     snapshot = Snapshot(record, fresh=fresh, error=error)
     presentation = Presentation(language=language)
-    return of_snapshot(snapshot if error else told(snapshot), presentation)
+    return of_snapshot(snapshot if error else with_state_error(snapshot), presentation)
 
 
 def asking_for_a_person(status: Status = Status.SCA_REQUIRED, **fields: Any) -> PaymentRecord:

@@ -120,7 +120,7 @@ def of_snapshot(
     record, error = snapshot.record, snapshot.error
     outcome, step = outcome_of(record), approval_step(snapshot, presentation)
     codes = [*record.warnings, step.warning, note, "lapsed" if lapsed and step.link else ""]
-    codes += [] if snapshot.kept else ["not_kept"]
+    codes += [] if snapshot.recorded else ["not_kept"]
     error_code = error.code if error else None
     other_amount = blikks_amount(record.warnings) is not None
     return Result(

@@ -53,7 +53,7 @@ async def test_a_ledger_that_fails_after_blikk_answered_cannot_unmake_the_outcom
     async with paying(tmp_path, said) as house:
         house.ledger.broken = {method}
         snapshot = await house.service.create(an_intent())
-        assert (told(snapshot), snapshot.kept) == (expected, False)
+        assert (told(snapshot), snapshot.recorded) == (expected, False)
         if said is not LOST and not isinstance(said, Exception):
             assert snapshot.record.payment_id == "pay-1"
         if expected[0] is not NO_PAYMENT:
@@ -75,7 +75,7 @@ async def test_an_outcome_that_was_not_written_is_written_at_the_end(tmp_path: P
     """What this process alone knows is lost with it."""
     async with paying(tmp_path, PAID) as house:
         house.ledger.broken = {"created"}
-        assert not (await house.service.create(an_intent())).kept
+        assert not (await house.service.create(an_intent())).recorded
         house.ledger.broken = set()
     async with paying(tmp_path, channel=house.channel) as restarted:
         assert in_ledger(restarted) is ClaimState.CREATED
@@ -96,4 +96,8 @@ async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_noth
     async with paying(tmp_path, answer(Status.DRAFT)) as house:
         house.ledger.broken = {"by_payment_id", "seen"}
         snapshot = await house.service.create(an_intent())
-        assert (told(snapshot), snapshot.record.payment_id, snapshot.kept) == ((ClaimState.CREATED, ""), "pay-1", True)
+        assert (told(snapshot), snapshot.record.payment_id, snapshot.recorded) == (
+            (ClaimState.CREATED, ""),
+            "pay-1",
+            True,
+        )

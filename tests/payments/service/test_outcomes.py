@@ -80,7 +80,7 @@ async def test_an_answer_with_an_id_is_created_whatever_its_status(tmp_path: Pat
         snapshot = await house.service.create(an_intent())
         assert told(snapshot) == (ClaimState.CREATED, "")
         assert (snapshot.record.payment_id, snapshot.record.status) == ("pay-1", status)
-        assert (snapshot.replayed, snapshot.kept, house.posts) == (False, True, 1)
+        assert (snapshot.replayed, snapshot.recorded, house.posts) == (False, True, 1)
 
 
 async def test_a_defect_in_mid_request_is_unknown_and_does_not_end_the_process(tmp_path: Path) -> None:
