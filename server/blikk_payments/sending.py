@@ -124,7 +124,7 @@ class Sender:
     async def write_again(self) -> bool:
         """Write down the outcomes that the ledger did not take, in their order; whether it has all of them now."""
         for sending in tuple(self._unwritten):
-            await self._write(sending)
+            await self._record_outcome(sending)
             if not sending.recorded:
                 return False
         return True
@@ -138,9 +138,9 @@ class Sender:
             with anyio.CancelScope(shield=True):
                 sending.record = outcome.apply(sending.record, self._now())
                 sending.outcome = outcome
-                self._keep(sending)
+                self._hold(sending)
                 self._under_way.remove(sending)
-                await self._write(sending)
+                await self._record_outcome(sending)
                 sending.done.set()
         if not sending.recorded and not self._writing_again:
             self._writing_again = True
@@ -158,27 +158,27 @@ class Sender:
             return Unknown(f"status {error.status}" if error.status else "no answer", error.bank_text)
         except Exception:
             # A defect of ours in mid-request: whatever it was, the payment may exist. It must not end the process.
-            logger.exception("sending failed unexpectedly")
+            logger.exception("send_failed")
             return Unknown("defect")
 
-    def _keep(self, sending: Sending) -> None:
+    def _hold(self, sending: Sending) -> None:
         self._unwritten.append(sending)
         if len(self._unwritten) > MAX_UNWRITTEN:
             # The ledger has its claim, which is unknown before long: less than was known, and still the truth.
             del self._unwritten[0]
 
-    async def _write(self, sending: Sending) -> None:
-        """Write an outcome down. A ledger that fails now cannot unmake the outcome: it is told all the same."""
-        outcome, told = sending.outcome, sending.record
+    async def _record_outcome(self, sending: Sending) -> None:
+        """Write an outcome down. If the ledger fails, the outcome is held, and told as not recorded."""
+        outcome, held = sending.outcome, sending.record
         assert outcome is not None
         try:
-            recorded = await self._run_blocking(lambda: outcome.write(self._ledger, told, self._now()))
+            recorded = await self._run_blocking(lambda: outcome.write(self._ledger, held, self._now()))
         except IllegalTransition as error:
             # The ledger knows better already: an operator was quicker than the answer, or the key was sent again.
             recorded = error.record
         except OutcomeUnknown:
             # The ledger does not believe the answer: the id is another payment's, or there may be two for this key.
-            recorded = replace(told, state=ClaimState.UNKNOWN, payment_id="", status=None, approval_url="")
+            recorded = replace(held, state=ClaimState.UNKNOWN, payment_id="", status=None, approval_url="")
         except Exception:
             # Whatever it was, it must not end the process: that would take the outcome with it.
             logger.exception("an outcome could not be written down yet")
@@ -186,7 +186,7 @@ class Sender:
         if sending.outcome is not outcome:
             # Blikk said something newer meanwhile, which is written next.
             return
-        bank_text = told.bank_text if recorded.attempt == told.attempt else recorded.bank_text
+        bank_text = held.bank_text if recorded.attempt == held.attempt else recorded.bank_text
         sending.record, sending.recorded = replace(recorded, bank_text=bank_text), True
         if sending in self._unwritten:
             self._unwritten.remove(sending)
