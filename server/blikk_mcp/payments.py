@@ -16,7 +16,7 @@ from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.links import is_loopback
 from blikk_payments.ledger.opening import open_ledger, turns_at
 from blikk_payments.ledger.pool import LedgerPool
-from blikk_payments.ledger.sqlite.paths import blikk_of
+from blikk_payments.ledger.sqlite.paths import environment_key
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService
 from blikk_tools.instructions import Presentation
@@ -50,7 +50,9 @@ async def running_service(settings: Settings, redactor: Redactor) -> AsyncGenera
     """The service, and at the end the requests under way finished or written down, and everything closed."""
     channel = ChannelClient(settings.base_url, settings.api_key, redact=redactor.text, holds_key=redactor.holds_secret)
     ledger = open_ledger(
-        settings.ledger, blikk=blikk_of(settings.base_url), password=settings.ledger_password.get_secret_value()
+        settings.ledger,
+        environment=environment_key(settings.base_url),
+        password=settings.ledger_password.get_secret_value(),
     )
     service = PaymentService(
         channel=channel,

@@ -202,7 +202,7 @@ def test_a_stray_payment_is_reported_until_a_person_has_named_the_right_one(
     """Two payments of Blikk's for one key, as when the answer to an earlier request comes late: somebody has to look."""
     environ = environment(sandbox, tmp_path)
     began = datetime.now(UTC)
-    with SqliteLedger(Path(environ["BLIKK_LEDGER"]), blikk="loopback") as ledger:
+    with SqliteLedger(Path(environ["BLIKK_LEDGER"]), environment="loopback") as ledger:
         for number, key in enumerate(("order-0001", "order-0002"), 1):
             asked = intent(key, 100 * number, account_key=f"IS{number:012}")
             ledger.claim(asked, allow, window_minutes=0, now=began)

@@ -16,7 +16,7 @@ from blikk_mcp.commands import ledger as ledger_command
 from blikk_mcp.settings.settings import PRODUCTION_URL
 from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.ledger.sqlite.paths import blikk_of
+from blikk_payments.ledger.sqlite.paths import environment_key
 from blikk_sandbox.running import RunningSandbox
 from blikk_tools.create_payment import CreatePaymentArguments
 from tests.payments.ledger_factories import allow, intent
@@ -330,7 +330,7 @@ async def test_another_blikks_ledger_pays_nothing_and_can_be_looked_at(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
     """Issue: sandbox and production never mix; ours: nor in a file that the operator names for both."""
-    with SqliteLedger(Path(environ["BLIKK_LEDGER"]), blikk=blikk_of(PRODUCTION_URL)) as ledger:
+    with SqliteLedger(Path(environ["BLIKK_LEDGER"]), environment=environment_key(PRODUCTION_URL)) as ledger:
         ledger.claim(intent("in production"), allow, window_minutes=0, now=datetime.now(UTC))
 
     async with connected(environ) as client:

@@ -67,7 +67,7 @@ async def test_from_start_to_the_list_of_tools_nothing_of_the_driver_is_imported
 def test_a_copy_is_the_ledger_itself(postgres: PostgresServer, tmp_path: Path) -> None:
     """Rows, history and the fingerprints' key: a known key is known there, and the history goes on."""
     path, address = tmp_path / "state" / "ledger.sqlite3", postgres.database()
-    with SqliteLedger(path, blikk="loopback") as ledger:
+    with SqliteLedger(path, environment="loopback") as ledger:
         ledger.claim(intent(), allow, window_minutes=0, now=NOON)
         ledger.created(KEY, 1, answer(), now=NOON)
         ledger.claim(intent(OTHER_KEY), allow, window_minutes=0, now=NOON)
@@ -77,7 +77,7 @@ def test_a_copy_is_the_ledger_itself(postgres: PostgresServer, tmp_path: Path) -
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("2 payment(s) copied, and the copy adds up.")
-    with open_ledger(address, blikk="loopback") as copy:
+    with open_ledger(address, environment="loopback") as copy:
         assert (list(copy.records(now=NOON)), copy.history(KEY)) == before
         assert not copy.claim(intent(), allow, window_minutes=0, now=NOON).fresh
         assert copy.claim(intent("order-0003"), allow, window_minutes=0, now=NOON).fresh

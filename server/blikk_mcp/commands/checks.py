@@ -51,12 +51,12 @@ def ledger(settings: Settings, *, verify: bool, named: bool = True) -> list[Find
     """Whether the ledger can be written and what is unresolved in it. Makes none. `verify` reads the whole history."""
     from blikk_payments.ledger.opening import open_ledger
     from blikk_payments.ledger.protocol import Only
-    from blikk_payments.ledger.sqlite.paths import blikk_of
+    from blikk_payments.ledger.sqlite.paths import environment_key
 
     place = settings.ledger if isinstance(settings.ledger, Path) else "the database in BLIKK_LEDGER"
     at = f" at {place}" if named else ""
     password = settings.ledger_password.get_secret_value()
-    book = open_ledger(settings.ledger, blikk=blikk_of(settings.base_url), password=password)
+    book = open_ledger(settings.ledger, environment=environment_key(settings.base_url), password=password)
     try:
         if not book.exists():
             if isinstance(settings.ledger, Path) and not _can_be_made(settings.ledger):

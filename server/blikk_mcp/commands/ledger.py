@@ -34,7 +34,7 @@ from blikk_payments.errors import PaymentsError
 from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.protocol import Only
 from blikk_payments.ledger.sql.ledger import SqlLedger
-from blikk_payments.ledger.sqlite.paths import blikk_of
+from blikk_payments.ledger.sqlite.paths import environment_key
 from blikk_payments.ledger.stored import names_another_amount
 from blikk_payments.models import PaymentRecord
 
@@ -99,9 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
         asks_blikk = bool(getattr(arguments, "created", None))
         settings = read_settings(os.environ, need_key=asks_blikk)
         redact = partial(redact_line, redactor_of(*raw, *settings.secrets))
-        blikk = blikk_of(settings.base_url) if asks_blikk else ""
+        environment = environment_key(settings.base_url) if asks_blikk else ""
         password = settings.ledger_password.get_secret_value()
-        with open_ledger(settings.ledger, blikk=blikk, password=password) as ledger:
+        with open_ledger(settings.ledger, environment=environment, password=password) as ledger:
             if not ledger.exists():
                 return _none_yet(arguments, settings, redact)
             return int(arguments.run_it(ledger, settings, arguments, Output(redact)))

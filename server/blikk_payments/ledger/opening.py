@@ -23,19 +23,19 @@ T = TypeVar("T")
 class SqliteLedger(SqlLedger):
     """The ledger in one SQLite file: 0600 in a folder 0700, created if missing.
 
-    `blikk` (see `blikk_of`): its first claim binds it to that one, and it refuses every other. `""`: any one's.
+    `environment` (see `environment_key`): its first claim binds it to that one, and it refuses every other. `""`: any one's.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        blikk: str = "",
+        environment: str = "",
         process: ProcessIdentity | None = None,
         busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
         timer: Timer = run_later,
     ) -> None:
-        engine = SqliteEngine(path, environment=blikk, busy_timeout_seconds=busy_timeout_seconds, timer=timer)
+        engine = SqliteEngine(path, environment=environment, busy_timeout_seconds=busy_timeout_seconds, timer=timer)
         super().__init__(engine, process)
         self._sqlite = engine
 
@@ -89,19 +89,19 @@ class _OnFirstUse(Engine):
 
 
 def open_ledger(
-    location: Path | str, *, blikk: str = "", process: ProcessIdentity | None = None, password: str = ""
+    location: Path | str, *, environment: str = "", process: ProcessIdentity | None = None, password: str = ""
 ) -> SqlLedger:
     """The ledger at this place: a file's path, or a `postgresql://` address and its password.
 
     Nothing is opened, and PostgreSQL's driver is not imported, before the first use.
     """
     if isinstance(location, Path):
-        return SqliteLedger(location, blikk=blikk, process=process)
+        return SqliteLedger(location, environment=environment, process=process)
 
     def make() -> Engine:
         from blikk_payments.ledger.postgres.engine import PostgresEngine
 
-        return PostgresEngine(location, password=password, environment=blikk)
+        return PostgresEngine(location, password=password, environment=environment)
 
     return SqlLedger(_OnFirstUse(make), process)
 

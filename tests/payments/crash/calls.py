@@ -156,8 +156,8 @@ async def _channel(world: World, folder: Folder) -> AsyncGenerator[Channel]:
 def opened(folder: Folder) -> SqlLedger:
     """The story's ledger."""
     if folder.database:
-        return open_ledger(folder.database, blikk="loopback")
-    return SqliteLedger(folder.ledger, blikk="loopback", timer=_never)
+        return open_ledger(folder.database, environment="loopback")
+    return SqliteLedger(folder.ledger, environment="loopback", timer=_never)
 
 
 def run(

@@ -15,7 +15,7 @@ import pytest
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PolicyDenied
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.ledger.sqlite.paths import blikk_of, default_ledger_path
+from blikk_payments.ledger.sqlite.paths import default_ledger_path, environment_key
 from blikk_payments.models import Facts
 from tests.payments.ledger_factories import (
     ACCOUNT,
@@ -199,14 +199,14 @@ def test_no_base_url_leads_out_of_the_folder(url: str) -> None:
 )
 def test_one_ledger_never_holds_two_blikks(tmp_path: Path, first: str, other: str) -> None:
     """Issue: sandbox and production never mix; nor where the operator names the file."""
-    path = _ledger_with_one_claim(tmp_path, blikk_of(first))
+    path = _ledger_with_one_claim(tmp_path, environment_key(first))
 
-    with SqliteLedger(path, blikk=blikk_of(other)) as ledger:
+    with SqliteLedger(path, environment=environment_key(other)) as ledger:
         with pytest.raises(LedgerUnavailable, match="another base URL"):
             ledger.claim(intent("purchase-2"), allow, window_minutes=0, now=NOON)
         with pytest.raises(LedgerUnavailable, match="another base URL"):
             ledger.by_key(intent().idempotency_key, now=NOON)
-    with SqliteLedger(path, blikk=blikk_of(first)) as ledger:
+    with SqliteLedger(path, environment=environment_key(first)) as ledger:
         assert [record.idempotency_key for record in ledger.records(now=NOON)] == [intent().idempotency_key]
 
 
@@ -221,9 +221,9 @@ def test_one_ledger_never_holds_two_blikks(tmp_path: Path, first: str, other: st
 )
 def test_a_ledger_is_open_to_its_own_blikk_however_that_is_written(tmp_path: Path, first: str, same: str) -> None:
     """Ours: a sandbox has another port every time."""
-    path = _ledger_with_one_claim(tmp_path, blikk_of(first))
+    path = _ledger_with_one_claim(tmp_path, environment_key(first))
 
-    with SqliteLedger(path, blikk=blikk_of(same)) as ledger:
+    with SqliteLedger(path, environment=environment_key(same)) as ledger:
         assert ledger.by_key(intent().idempotency_key, now=NOON) is not None
 
 
@@ -234,7 +234,7 @@ def test_only_a_payment_ties_a_ledger(tmp_path: Path) -> None:
     def deny(facts: Facts) -> None:
         raise PolicyDenied("no room")
 
-    with SqliteLedger(path, blikk="first") as first, SqliteLedger(path, blikk="second") as second:
+    with SqliteLedger(path, environment="first") as first, SqliteLedger(path, environment="second") as second:
         first.check_writable()
         with pytest.raises(PolicyDenied):
             first.claim(intent("purchase-2"), deny, window_minutes=0, now=NOON)
@@ -248,7 +248,7 @@ def test_only_a_payment_ties_a_ledger(tmp_path: Path) -> None:
 
 def _ledger_with_one_claim(folder: Path, blikk: str = "") -> Path:
     path = folder / "ledger.sqlite3"
-    with SqliteLedger(path, blikk=blikk) as ledger:
+    with SqliteLedger(path, environment=blikk) as ledger:
         ledger.claim(intent(), allow, window_minutes=0, now=NOON)
     return path
 

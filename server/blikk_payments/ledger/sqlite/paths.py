@@ -30,8 +30,8 @@ def default_ledger_path(base_url: str, state_home: Path, earlier: Path | None = 
     return earlier / within if earlier and (earlier / within).exists() else state_home / within
 
 
-def blikk_of(base_url: str) -> str:
-    """Which Blikk a base URL leads to: a ledger's first payment ties it to one, so that a file that was named mixes none.
+def environment_key(base_url: str) -> str:
+    """Key of the Blikk environment that a base URL leads to; a ledger accepts only one.
 
     All of this machine is one: a sandbox has another port every time.
     """
