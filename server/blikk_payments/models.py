@@ -135,16 +135,16 @@ class Facts:
     """What the ledger knows at the moment of a claim, read in the claim's own transaction.
 
     `reserved_today_isk`: krónur of today's (UTC) open, paid and unknown payments. `claims_last_minute`: payments let
-    through in the last 60 s, refused ones left out. `equals`: payments to the same account with the same amount under
-    other keys that have not failed, newest first: those that are unknown whatever their age, the others if younger
-    than the window. `unknown_to_account`: payments of *other* amounts to the same account whose outcome is unknown, at
+    through in the last 60 s, refused ones left out. `possible_duplicates`: payments to the same account with the same
+    amount under other keys that have not failed, newest first: those that are unknown whatever their age, the others
+    if younger than the window. `unknown_to_account`: payments of *other* amounts to the same account whose outcome is unknown, at
     most five. `lookalike`: the payee is new here, and an earlier one at another account has a name that looks the same
     and is spelled otherwise.
     """
 
     reserved_today_isk: int = 0
     claims_last_minute: int = 0
-    equals: tuple[PaymentRecord, ...] = ()
+    possible_duplicates: tuple[PaymentRecord, ...] = ()
     unknown_to_account: tuple[PaymentRecord, ...] = ()
     lookalike: bool = False
 

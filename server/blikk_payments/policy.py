@@ -57,14 +57,14 @@ class Policy:
             ConfirmationRequired: a person has to be asked first; it carries the question.
         """
         self._check_limits(intent, facts)
-        for equal in facts.equals:
+        for equal in facts.possible_duplicates:
             if equal.state is not ClaimState.CREATED:
                 raise PossibleDuplicate(_unconfirmable(equal.state), equal, confirmable=False)
         kinds = self._questions(intent, facts)
         if not kinds:
             return
         # An equal payment is asked about first. The word for it covers what else is in doubt about the account.
-        earlier = next(iter((*facts.equals, *facts.unknown_to_account)), None)
+        earlier = next(iter((*facts.possible_duplicates, *facts.unknown_to_account)), None)
         if can_ask:
             question = _question(intent, facts.warnings(intent), kinds, earlier.name if earlier else "")
             if confirmed != question:
@@ -76,13 +76,13 @@ class Policy:
                 code=ErrorCode.CONFIRMATION_REQUIRED,
             )
         if earlier is not None and intent.confirmed_duplicate_of != earlier.name:
-            raise PossibleDuplicate(_EQUAL if facts.equals else _IN_DOUBT, earlier, confirmable=True)
+            raise PossibleDuplicate(_EQUAL if facts.possible_duplicates else _IN_DOUBT, earlier, confirmable=True)
 
     def _questions(self, intent: PaymentIntent, facts: Facts) -> frozenset[QuestionKind]:
         """Why a person would have to be asked about this payment."""
         reasons = {
             QuestionKind.ABOVE_THRESHOLD: self.ask_above_isk is not None and intent.amount_isk > self.ask_above_isk,
-            QuestionKind.DUPLICATE: bool(facts.equals),
+            QuestionKind.DUPLICATE: bool(facts.possible_duplicates),
             QuestionKind.IN_DOUBT: bool(facts.unknown_to_account),
         }
         return frozenset(kind for kind, applies in reasons.items() if applies)

@@ -62,7 +62,7 @@ def question_of(policy: Policy, intent: PaymentIntent, facts: Facts | None = Non
 
 def equals(*records: PaymentRecord) -> Facts:
     """What the ledger says when these equal payments are in it."""
-    return Facts(equals=records)
+    return Facts(possible_duplicates=records)
 
 
 # Limits

@@ -270,7 +270,7 @@ def test_facts_tell_of_a_dead_equal_claim_and_write_nothing(open_ledger: Opener)
     claim(open_ledger(gone_process()))
     ledger = open_ledger()
 
-    assert [one.state for one in facts(ledger, window_minutes=0).equals] == [ClaimState.UNKNOWN]
+    assert [one.state for one in facts(ledger, window_minutes=0).possible_duplicates] == [ClaimState.UNKNOWN]
     assert events(ledger) == ["claimed", "sending"]
 
 
@@ -281,7 +281,7 @@ def test_a_claim_marks_a_dead_equal_claim_unknown(open_ledger: Opener) -> None:
 
     ledger.claim(intent(OTHER_KEY), decide, window_minutes=1440, now=at(1))
 
-    assert [one.state for one in decide.facts[0].equals] == [ClaimState.UNKNOWN]
+    assert [one.state for one in decide.facts[0].possible_duplicates] == [ClaimState.UNKNOWN]
     assert events(ledger) == ["claimed", "sending", "unknown"]
 
 
@@ -645,8 +645,8 @@ def test_equal_payments_are_the_same_account_and_amount_under_another_key(ledger
     claim(ledger, intent("order-2", 999))
     claim(ledger, intent("order-3", account_key="IS0159260076546"))
 
-    assert facts(ledger).equals == (equal,)
-    assert ledger.facts(intent("order-1"), window_minutes=1440, now=NOON).equals == ()
+    assert facts(ledger).possible_duplicates == (equal,)
+    assert ledger.facts(intent("order-1"), window_minutes=1440, now=NOON).possible_duplicates == ()
 
 
 @pytest.mark.parametrize(
@@ -660,7 +660,7 @@ def test_an_equal_payment_counts_within_the_window(
     make(ledger, KEY, "blikk-1")
     now = NOON + timedelta(minutes=minutes_later)
 
-    assert bool(facts(ledger, window_minutes=window_minutes, now=now).equals) is held_up
+    assert bool(facts(ledger, window_minutes=window_minutes, now=now).possible_duplicates) is held_up
 
 
 @pytest.mark.parametrize("window_minutes", [0, 1440])
@@ -669,7 +669,9 @@ def test_an_unknown_equal_payment_counts_whatever_its_age(ledger: Ledger, window
     claim(ledger)
     unknown = ledger.unknown(KEY, 1, reason="r", now=at(1))
 
-    assert facts(ledger, window_minutes=window_minutes, now=NOON + timedelta(days=900)).equals == (unknown,)
+    assert facts(ledger, window_minutes=window_minutes, now=NOON + timedelta(days=900)).possible_duplicates == (
+        unknown,
+    )
 
 
 def test_a_failed_or_refused_equal_payment_holds_nothing_up(ledger: Ledger) -> None:
@@ -680,7 +682,7 @@ def test_a_failed_or_refused_equal_payment_holds_nothing_up(ledger: Ledger) -> N
     claim(ledger)
     ledger.refused(KEY, 1, code="c", bank_text="", now=NOON)
 
-    assert facts(ledger).equals == ()
+    assert facts(ledger).possible_duplicates == ()
 
 
 def test_a_paid_equal_payment_holds_up(ledger: Ledger) -> None:
@@ -688,7 +690,7 @@ def test_a_paid_equal_payment_holds_up(ledger: Ledger) -> None:
     make(ledger, KEY, "blikk-1")
     paid = ledger.seen(answer("blikk-1", Status.SUCCESS), now=at(1))
 
-    assert facts(ledger).equals == (paid,)
+    assert facts(ledger).possible_duplicates == (paid,)
 
 
 def test_equal_payments_come_newest_first_and_unknown_ones_are_never_crowded_out(ledger: Ledger) -> None:
@@ -698,7 +700,7 @@ def test_equal_payments_come_newest_first_and_unknown_ones_are_never_crowded_out
     for number in range(1, 40):
         make(ledger, f"order-{number}", f"blikk-{number}", now=at(number))
 
-    equals = facts(ledger, now=at(40)).equals
+    equals = facts(ledger, now=at(40)).possible_duplicates
 
     assert 1 < len(equals) < 40
     assert equals[0].idempotency_key == "order-39"

@@ -34,7 +34,7 @@ def facts_of(rows: Rows, intent: PaymentIntent, window_minutes: int, now: dateti
     return Facts(
         reserved_today_isk=reserved_isk(),
         claims_last_minute=claims(),
-        equals=tuple(shown),
+        possible_duplicates=tuple(shown),
         unknown_to_account=tuple(unknown[:DUPLICATES_AT_MOST]),
         lookalike=lookalike(),
     )
