@@ -45,7 +45,7 @@ class RawAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class NoAnswer:
     """No answer. `maybe_sent` is false only if it is certain that the request never left."""
 
     maybe_sent: bool

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import anyio
 
-from blikk_payments.channel.answers import Fault, RawAnswer, is_payment_id, parse_payment, problem_text
+from blikk_payments.channel.answers import NoAnswer, RawAnswer, is_payment_id, parse_payment, problem_text
 from blikk_payments.channel.backoff import LONGEST_PAUSE_SECONDS, pause_seconds, retry_after_seconds
 from blikk_payments.channel.connection import DEFAULT_TIMEOUTS, Connection, Timeouts
 from blikk_payments.channel.errors import NotSent, ReadFailed, ReadRefused, Refused, Uncertain
@@ -89,7 +89,7 @@ class ChannelClient:
             Uncertain: the payment may exist.
         """
         answer = await self._connection.post("/payment", json.dumps(order.body()).encode(), order.deadline)
-        if isinstance(answer, Fault):
+        if isinstance(answer, NoAnswer):
             if not answer.maybe_sent:
                 raise NotSent("Blikk could not be reached; nothing was sent.")
             raise Uncertain("The connection to Blikk failed before its answer arrived.")
@@ -169,7 +169,7 @@ class ChannelClient:
             if attempt:
                 await self._sleep(pause_seconds(attempt, self._jitter(), failure.retry_after_seconds))
             answer = await self._connection.get(path, max_bytes=max_bytes)
-            if isinstance(answer, Fault):
+            if isinstance(answer, NoAnswer):
                 failure = ReadFailed("Blikk could not be reached, or did not answer in time.")
                 continue
             status = answer.status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blikk_payments.channel.answers import Fault, RawAnswer
+from blikk_payments.channel.answers import NoAnswer, RawAnswer
 from blikk_payments.channel.base_url import parse_base_url
 from blikk_payments.channel.links import is_loopback
 from blikk_payments.channel.strict_json import MAX_ANSWER_BYTES
@@ -49,12 +49,12 @@ class Connection:
         """Load the HTTP library, which is slow, and connect to nothing."""
         self._open()
 
-    async def post(self, path: str, content: bytes, leave_by: Deadline | None = None) -> RawAnswer | Fault:
+    async def post(self, path: str, content: bytes, leave_by: Deadline | None = None) -> RawAnswer | NoAnswer:
         """Post JSON, on a fresh connection, unless it is too late for that. Raises nothing but cancellation."""
         seconds = self._timeouts.create_total_seconds
         return await self._exchange("POST", path, content, seconds, MAX_ANSWER_BYTES, leave_by)
 
-    async def get(self, path: str, *, max_bytes: int) -> RawAnswer | Fault:
+    async def get(self, path: str, *, max_bytes: int) -> RawAnswer | NoAnswer:
         """Get a path; a larger answer than `max_bytes` has no body. Raises nothing but cancellation."""
         return await self._exchange("GET", path, None, self._timeouts.read_total_seconds, max_bytes)
 
@@ -72,10 +72,10 @@ class Connection:
         total_seconds: float,
         max_bytes: int,
         leave_by: Deadline | None = None,
-    ) -> RawAnswer | Fault:
+    ) -> RawAnswer | NoAnswer:
         http = self._open()
         if http is None:
-            return Fault(maybe_sent=False)
+            return NoAnswer(maybe_sent=False)
         return await http.exchange(
             method, path, content=content, total_seconds=total_seconds, max_bytes=max_bytes, leave_by=leave_by
         )

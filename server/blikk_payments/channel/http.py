@@ -1,6 +1,6 @@
 """One HTTP exchange with Blikk, over httpx. The only module that imports httpx; imported on first use.
 
-Nothing of httpx gets out: an answer becomes a `RawAnswer`, every error a `Fault`. (An httpx error holds the
+Nothing of httpx gets out: an answer becomes a `RawAnswer`, every error a `NoAnswer`. (An httpx error holds the
 request, and the request holds the key.)
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import httpx
 
-from blikk_payments.channel.answers import Fault, RawAnswer
+from blikk_payments.channel.answers import NoAnswer, RawAnswer
 from blikk_payments.channel.certificates import tls_context
 from blikk_payments.channel.deadline import Deadline
 from blikk_payments.channel.proxies import proxy_for
@@ -98,7 +98,7 @@ class Http:
         total_seconds: float,
         max_bytes: int,
         leave_by: Deadline | None = None,
-    ) -> RawAnswer | Fault:
+    ) -> RawAnswer | NoAnswer:
         """Send one request once and read its answer within `total_seconds`. Raises nothing but cancellation.
 
         It does not begin to leave after `leave_by`.
@@ -130,7 +130,7 @@ class Http:
             except Exception:  # noqa: BLE001, S110 - whatever it was: only what left before it counts
                 pass
         if response is None:
-            return Fault(maybe_sent=departure.begun)
+            return NoAnswer(maybe_sent=departure.begun)
         return RawAnswer(
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),
