@@ -67,7 +67,7 @@ class App:
         server.add_request_handler("tasks/update", TaskParams, self._update_task)
         # In the place of the SDK's own middleware, which makes spans.
         server.middleware[:] = [LazyStateBoundary(), read_answers]
-        _make_no_spans()
+        _disable_sdk_tracing()
         return server
 
     async def _at_desk(self) -> Desk:
@@ -135,7 +135,7 @@ class App:
         return await read_resource(ctx, params)
 
 
-def _make_no_spans() -> None:
+def _disable_sdk_tracing() -> None:
     """Keep the SDK from tracing where somebody has switched tracing on.
 
     Its spans hold what callers call tools, what clients answer and whole exceptions, and go out past every redaction.

@@ -84,4 +84,4 @@ def _guard(settings: Settings | SettingsError, redactor: Redactor) -> None:
             log_event(logger, logging.ERROR, "not_configured", setting=problem.name, problem=problem.message)
     else:
         for notice in settings.notices:
-            log_event(logger, logging.WARNING, "notice", text=notice)
+            log_event(logger, logging.WARNING, "settings_warning", text=notice)

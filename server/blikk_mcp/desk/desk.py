@@ -101,7 +101,7 @@ class Desk:
             call = self._prepare(ctx, params)
             if takes_tasks(ctx):
                 call.background = self._background(tool, started, ctx, call)
-            self._refuse_the_key(params.arguments)
+            self._reject_key_in_arguments(params.arguments)
             result = await tool.run(call, params.arguments)
         except AnswerNeeded as needed:
             self._log(tool, started, outcome="asked")
@@ -148,7 +148,7 @@ class Desk:
             told=lambda result: self._told(tool, started, ctx, call, result),
         )
 
-    def _refuse_the_key(self, arguments: Mapping[str, Any] | None) -> None:
+    def _reject_key_in_arguments(self, arguments: Mapping[str, Any] | None) -> None:
         """An agent that has come by the key must not get it into the ledger, or to Blikk as somebody's name."""
         for name, value in (arguments or {}).items():
             # An id of Blikk's may share some characters with the key by chance.
