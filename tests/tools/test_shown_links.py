@@ -97,6 +97,6 @@ def test_the_oldest_links_are_forgotten() -> None:
     shown = ShownLinks()
     links = [Link(url, "bank.example", punycode=False) for url in (LINK, NEWER_LINK)]
     for number in range(LINKS_AT_MOST + 1):
-        assert not shown.show(f"pay-{number}", links[0])
-    assert not shown.show("pay-0", links[1])
-    assert shown.show(f"pay-{LINKS_AT_MOST}", links[1])
+        assert not shown.record_shown(f"pay-{number}", links[0])
+    assert not shown.record_shown("pay-0", links[1])
+    assert shown.record_shown(f"pay-{LINKS_AT_MOST}", links[1])

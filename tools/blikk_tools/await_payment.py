@@ -22,7 +22,7 @@ from blikk_payments.service import FIRST_READING_SECONDS
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.arguments import Arguments, checked, input_schema
 from blikk_tools.get_payment_status import checked_payment_id
-from blikk_tools.handed_links import Answer, HandedLink, Opener
+from blikk_tools.handed_links import Answer, ElicitedLink, Opener
 from blikk_tools.instructions import Shown
 from blikk_tools.result import ApprovalStep, Result, approval_step, output_schema
 from blikk_tools.tool import Annotations, Call, Tool
@@ -157,10 +157,10 @@ class _Waiting:
         """Ask the client to open the link, and wait beside it; what stands after that, and a warning's code."""
         link = step.link
         assert link is not None
-        replaces = self._call.shown.show(self._payment_id, link)
+        replaces = self._call.shown.record_shown(self._payment_id, link)
         shown = Shown.of(snapshot.record)
         message = self._call.presentation.hand_over(shown, link, step.action, replaces=replaces)
-        handed = HandedLink(uuid.uuid4().hex, link.url, "unasked")
+        handed = ElicitedLink(uuid.uuid4().hex, link.url, "unasked")
         answer, snapshot = await self._race(lambda: opener.open(link, message, handed.link_id), link.url, snapshot)
         if answer == "unasked":
             # Neither yes nor no while this wait lasted: the next one asks again.

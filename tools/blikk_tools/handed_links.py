@@ -29,7 +29,7 @@ class Opener(Protocol):
 
 
 @dataclass(slots=True)
-class HandedLink:
+class ElicitedLink:
     """A link that was handed over, and the person's answer."""
 
     link_id: str
@@ -38,17 +38,17 @@ class HandedLink:
     finished: bool = False
 
 
-class HandedLinks:
+class ElicitedLinks:
     """By payment id, the last link that a client was asked to open. Lives as long as the process."""
 
     def __init__(self) -> None:
-        self._links: OrderedDict[str, HandedLink] = OrderedDict()
+        self._links: OrderedDict[str, ElicitedLink] = OrderedDict()
 
-    def of(self, payment_id: str) -> HandedLink | None:
+    def of(self, payment_id: str) -> ElicitedLink | None:
         """The payment's last handed-over link."""
         return self._links.get(payment_id)
 
-    def remember(self, payment_id: str, handed: HandedLink) -> None:
+    def remember(self, payment_id: str, handed: ElicitedLink) -> None:
         """Keep it, and forget the oldest if there are too many."""
         _keep(self._links, payment_id, handed)
 
@@ -59,7 +59,7 @@ class ShownLinks:
     def __init__(self) -> None:
         self._links: OrderedDict[str, tuple[str, bool]] = OrderedDict()
 
-    def show(self, payment_id: str, link: Link | None) -> bool:
+    def record_shown(self, payment_id: str, link: Link | None) -> bool:
         """Remember that this link is given to the person now; whether it takes the place of an earlier one."""
         if link is None:
             return False

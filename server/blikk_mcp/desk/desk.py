@@ -28,7 +28,7 @@ from blikk_payments.errors import ErrorCode, PaymentsError
 from blikk_payments.service import PaymentService
 from blikk_tools.arguments import InvalidArguments
 from blikk_tools.catalog import catalog
-from blikk_tools.handed_links import HandedLinks, ShownLinks
+from blikk_tools.handed_links import ElicitedLinks, ShownLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.listing import PaymentList
 from blikk_tools.refusal import of_error
@@ -70,7 +70,7 @@ class Desk:
         else:
             self._presentation = Presentation(environment=settings.environment)
             self._waits = WaitLimits()
-        self._handed = HandedLinks()
+        self._handed = ElicitedLinks()
         self._shown = ShownLinks()
         self.listed = types.ListToolsResult(
             tools=[_listed(tool, always_load=settings.always_load) for tool in self._tools.values()]
