@@ -20,7 +20,7 @@ from scene import SYSTEM, Script, play, scene
 
 MODEL = os.environ.get("ANTHROPIC_MODEL", "claude-sonnet-4-5")
 CALL_SECONDS = 60  # await_payment takes up to 45 s
-ROUNDS_AT_MOST = 12
+MAX_ROUNDS = 12
 
 
 def anthropic_client() -> AsyncAnthropic:
@@ -68,7 +68,7 @@ async def main() -> int:
                     system=SYSTEM,
                     tools=tools,
                     messages=list(history),
-                    max_iterations=ROUNDS_AT_MOST,
+                    max_iterations=MAX_ROUNDS,
                 )
                 said: list[str] = []
                 async for message in runner:

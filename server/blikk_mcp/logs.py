@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 OUR_LOGGERS = ("blikk_mcp", "blikk_payments", "blikk_tools")
-FRAMES_AT_MOST = 12
+MAX_FRAMES = 12
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -94,7 +94,7 @@ def dropped_line(form: str) -> Callable[[int], str]:
 def _exception(error: BaseException | None) -> dict[str, Any]:
     if error is None:
         return {}
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_AT_MOST:]
+    frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
     where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     text: dict[str, Any] = {"type": type(error).__name__, "where": where}

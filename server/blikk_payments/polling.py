@@ -23,7 +23,7 @@ from blikk_payments.models import PaymentRecord
 ENDS_A_WAIT = frozenset({"unauthorized", "wrong_channel", "not_found"})
 """Answers to a read that the next read will not change: 401, 403 and 404."""
 
-READS_AT_ONCE = 16
+MAX_READS_AT_ONCE = 16
 ROUTINE_GAP_SECONDS = 0.008
 """Between the starts of two routine reads, whatever the payment: 125 a second at most, some 600 payments at full pace."""
 
@@ -97,7 +97,7 @@ class Poller:
         self._ladder = ladder
         self._jitter = jitter
         self._topics: dict[str, _Topic] = {}
-        self._slots = anyio.Semaphore(READS_AT_ONCE)
+        self._slots = anyio.Semaphore(MAX_READS_AT_ONCE)
         self._routine = anyio.Lock()
         self._not_before = 0.0
         self._next_routine_at = 0.0

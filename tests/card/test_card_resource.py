@@ -17,7 +17,7 @@ from mcp.client.extension import advertise
 from mcp.shared.exceptions import MCPError
 
 from blikk_mcp.card import EXTENSION
-from blikk_mcp.card.hints import KEY, QR_LINK_AT_MOST, qr_code
+from blikk_mcp.card.hints import KEY, MAX_QR_LINK, qr_code
 from blikk_mcp.card.page import MIME_TYPE, URI, page
 from blikk_payments.channel.links import check_link
 from blikk_sandbox.running import RunningSandbox
@@ -187,7 +187,7 @@ async def test_a_picture_that_cannot_be_made_costs_no_result(
 
 def test_the_picture_is_that_of_the_link() -> None:
     """ISO 18004 by segno: the same squares as its own, the longest link that gets one included."""
-    for url in (LINK, LINK.ljust(QR_LINK_AT_MOST, "a")):
+    for url in (LINK, LINK.ljust(MAX_QR_LINK, "a")):
         assert modules(qr_code(check_link(url))) == [
             list(row) for row in segno.make(url, error="m", micro=False).matrix
         ]

@@ -422,7 +422,7 @@ async def test_the_number_of_tasks_is_bounded_and_beyond_it_a_call_waits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """An agent that asks in a circle fills no memory; whoever comes then is served as without tasks."""
-    monkeypatch.setattr(tasks_module, "TASKS_AT_MOST", 2)
+    monkeypatch.setattr(tasks_module, "MAX_TASKS", 2)
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
         first, second = await client.begin(), await client.begin()
@@ -439,7 +439,7 @@ async def test_a_client_that_opened_the_link_waits_in_its_call_where_there_is_no
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As it does without tasks: for the time it asked for."""
-    monkeypatch.setattr(tasks_module, "TASKS_AT_MOST", 0)
+    monkeypatch.setattr(tasks_module, "MAX_TASKS", 0)
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
         started = anyio.current_time()
@@ -452,7 +452,7 @@ async def test_a_call_that_is_cancelled_before_its_task_leaves_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Nobody would ever ask for it."""
-    monkeypatch.setattr(tasks_module, "TASKS_AT_MOST", 1)
+    monkeypatch.setattr(tasks_module, "MAX_TASKS", 1)
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
         client.house.channel.every_read = after(2 * HEAD_START_SECONDS, WAITS_AS_READ)

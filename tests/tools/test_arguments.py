@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blikk_payments.models import PaymentIntent
-from blikk_tools.arguments import COMPLAINTS_AT_MOST, InvalidArguments, checked
+from blikk_tools.arguments import MAX_COMPLAINTS, InvalidArguments, checked
 from blikk_tools.create_payment import CreatePaymentArguments
 from tests.payments.doubles import (
     BBAN,
@@ -228,7 +228,7 @@ async def test_complaints_are_many_but_bounded(tmp_path: Path) -> None:
     """All that is wrong is said at once, up to a bound; ours."""
     everything = {"amount": "5", "currency": "EUR", "creditor_name": "", "creditor_ssn": "", "idempotency_key": ""}
     complaint = await refusal(tmp_path, "create_payment", everything | {f"x{number}": 1 for number in range(1_000)})
-    assert complaint.count("; ") + 1 == COMPLAINTS_AT_MOST
+    assert complaint.count("; ") + 1 == MAX_COMPLAINTS
     assert len(complaint) < 1_000
 
 

@@ -10,7 +10,7 @@ import pytest
 from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS
-from blikk_tools.handed_links import LINKS_AT_MOST, ShownLinks
+from blikk_tools.handed_links import MAX_LINKS, ShownLinks
 from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
@@ -96,7 +96,7 @@ def test_the_oldest_links_are_forgotten() -> None:
     """Memory stays bounded."""
     shown = ShownLinks()
     links = [Link(url, "bank.example", punycode=False) for url in (LINK, NEWER_LINK)]
-    for number in range(LINKS_AT_MOST + 1):
+    for number in range(MAX_LINKS + 1):
         assert not shown.record_shown(f"pay-{number}", links[0])
     assert not shown.record_shown("pay-0", links[1])
-    assert shown.record_shown(f"pay-{LINKS_AT_MOST}", links[1])
+    assert shown.record_shown(f"pay-{MAX_LINKS}", links[1])

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from blikk_payments.errors import ErrorCode, PaymentsError
 
 IDEMPOTENCY_KEY_PATTERN = r"^[A-Za-z0-9._:-]{8,128}$"
-COMPLAINTS_AT_MOST = 5
+MAX_COMPLAINTS = 5
 
 IDEMPOTENCY_KEY = re.compile(IDEMPOTENCY_KEY_PATTERN)
 
@@ -66,7 +66,7 @@ def checked(model: type[A], raw: Mapping[str, Any] | None) -> A:
         return model.model_validate(dict(raw or {}))
     except ValidationError as error:
         # Of the input only its kind is told, and of an unknown argument not even the name: it is the caller's text.
-        clauses = [_clause(problem, model) for problem in error.errors(include_url=False)[:COMPLAINTS_AT_MOST]]
+        clauses = [_clause(problem, model) for problem in error.errors(include_url=False)[:MAX_COMPLAINTS]]
     raise InvalidArguments("; ".join(clauses))
 
 

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar
 
 from blikk_payments.channel.links import Link
 
-LINKS_AT_MOST = 1000
+MAX_LINKS = 1000
 """Payments whose last link is remembered; for the oldest beyond that the person may be asked again."""
 
 Kept = TypeVar("Kept")
@@ -77,5 +77,5 @@ def _keep(links: OrderedDict[str, Kept], payment_id: str, kept: Kept) -> None:
     """Keep it as the newest, and forget the oldest if there are too many."""
     links[payment_id] = kept
     links.move_to_end(payment_id)
-    while len(links) > LINKS_AT_MOST:
+    while len(links) > MAX_LINKS:
         links.popitem(last=False)

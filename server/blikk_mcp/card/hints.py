@@ -22,10 +22,10 @@ from blikk_tools.result import Result
 KEY: Final = "blikk-mcp/card"
 """In a result's `_meta`. Models are not shown `_meta`, and the card takes its picture from nowhere else."""
 
-QR_LINK_AT_MOST: Final = 300
+MAX_QR_LINK: Final = 300
 """Characters: a longer link makes a picture that no phone reads from a card, and that takes long to make."""
 
-PICTURES_AT_MOST: Final = 100
+MAX_PICTURES: Final = 100
 """Kept for the next question about the same payment: making one takes some 20 ms."""
 
 
@@ -54,7 +54,7 @@ def result_meta(
         link = check_link(
             result.approval_url, allowed_hosts=presentation.sca_hosts, allow_loopback_http=presentation.loopback
         )
-        if len(link.url) <= QR_LINK_AT_MOST:
+        if len(link.url) <= MAX_QR_LINK:
             hint["qr"] = qr_code(link)
     return {KEY: hint}
 
@@ -66,7 +66,7 @@ def shows_cards(capabilities: types.ClientCapabilities | None) -> bool:
     return isinstance(kinds, list) and MIME_TYPE in kinds
 
 
-@lru_cache(maxsize=PICTURES_AT_MOST)
+@lru_cache(maxsize=MAX_PICTURES)
 def qr_code(link: Link) -> str:
     """The link as a picture: SVG in a `data:` address, dark on light with its quiet zone, whatever the theme."""
     import segno  # only hosts with cards pay for it

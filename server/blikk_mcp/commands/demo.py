@@ -26,7 +26,7 @@ PAYMENT: dict[str, Any] = {
     "idempotency_key": "demo-order-2026-0001",
     "purpose": "Coffee for the office",
 }
-ROUNDS_AT_MOST = 20
+MAX_ROUNDS = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ async def play(transcript: Transcript, in_browser: bool = False) -> int:
         transcript.say("and is answered:")
         created = await _call(client, "create_payment", PAYMENT)
         transcript.result(created, "outcome", "status", "payment_id", "human_action", "approval_host", "next_step")
-        for _ in range(ROUNDS_AT_MOST):
+        for _ in range(MAX_ROUNDS):
             if created["approval_url"]:
                 break
             transcript.say("The bank has no link yet: the agent calls await_payment.")
@@ -119,7 +119,7 @@ async def _call(client: Any, tool: str, arguments: dict[str, Any]) -> dict[str, 
 
 async def _wait(client: Any, transcript: Transcript, payment_id: str) -> dict[str, Any]:
     result: dict[str, Any] = {"final": False}
-    for _ in range(ROUNDS_AT_MOST):
+    for _ in range(MAX_ROUNDS):
         result = await _call(client, "await_payment", {"payment_id": payment_id, "human_informed": True})
         if result["final"]:
             break

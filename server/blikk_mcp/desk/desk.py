@@ -35,7 +35,7 @@ from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
 from blikk_tools.tool import Call, Tool, WaitLimits
 
-CALLS_AT_ONCE = 1_200
+MAX_CALLS_AT_ONCE = 1_200
 """Calls under way in one process; a thousand payments can be waited for at once, and a flood costs some 20 MB."""
 
 IDS_OF_BLIKK = frozenset({"payment_id", "confirmed_duplicate_of"})
@@ -86,7 +86,7 @@ class Desk:
         if tool is None:
             # The name is the caller's text and is not repeated.
             raise MCPError(code=types.INVALID_PARAMS, message="Unknown tool")
-        if self._under_way >= CALLS_AT_ONCE:
+        if self._under_way >= MAX_CALLS_AT_ONCE:
             raise MCPError(code=types.INTERNAL_ERROR, message="Too many calls at once: wait for some to end")
         self._under_way += 1
         try:

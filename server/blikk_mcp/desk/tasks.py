@@ -30,7 +30,7 @@ from blikk_tools.result import Result
 HANDLE_BYTES: Final = 24
 """Nobody guesses as many, and whoever comes by a handle can do nothing with it outside this process's own connection."""
 
-TASKS_AT_MOST: Final = 500
+MAX_TASKS: Final = 500
 """Beyond that a call waits as it does for clients without tasks."""
 
 HEAD_START_SECONDS: Final = 1.0
@@ -151,7 +151,7 @@ class Tasks:
             TaskStarted: it is waited for by now.
         """
         self._forget()
-        if len(self._tasks) >= TASKS_AT_MOST:
+        if len(self._tasks) >= MAX_TASKS:
             return None
         now, begun = self._now(), anyio.current_time()
         task = Task(secrets.token_urlsafe(HANDLE_BYTES), presentation, now, now, begun + TTL_SECONDS, begun)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from blikk_payments.ledger.sql.rows import DUPLICATES_AT_MOST, Rows
+from blikk_payments.ledger.sql.rows import MAX_DUPLICATES, Rows
 from blikk_payments.ledger.sql.staleness import Staleness
 from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
 
-WINDOW_MINUTES_AT_MOST = 10 * 366 * 24 * 60
+MAX_WINDOW_MINUTES = 10 * 366 * 24 * 60
 """A longer duplicate window is taken as this one."""
 
 
 def facts_of(rows: Rows, intent: PaymentIntent, window_minutes: int, now: datetime, staleness: Staleness) -> Facts:
     """The facts of this moment; nothing is written."""
     account = rows.fingerprints.account(intent)
-    minutes = min(window_minutes, WINDOW_MINUTES_AT_MOST)
+    minutes = min(window_minutes, MAX_WINDOW_MINUTES)
     since = now - timedelta(minutes=minutes) if minutes > 0 else None
     # All is asked before anything is read.
     equal = rows.equals(account, intent.amount_isk, intent.idempotency_key, since)
@@ -29,12 +29,12 @@ def facts_of(rows: Rows, intent: PaymentIntent, window_minutes: int, now: dateti
             equals[stored.key] = record
     # Those with an open outcome must not be crowded out by newer ones that a person could confirm away.
     first = sorted(equals.values(), key=lambda one: (one.state is not ClaimState.CREATED, one.claimed_at))
-    shown = sorted(first[-DUPLICATES_AT_MOST:], key=lambda one: one.claimed_at, reverse=True)
+    shown = sorted(first[-MAX_DUPLICATES:], key=lambda one: one.claimed_at, reverse=True)
     unknown = [record for stored in others() if (record := staleness.seen_as(stored, now)).state is ClaimState.UNKNOWN]
     return Facts(
         reserved_today_isk=reserved_isk(),
         claims_last_minute=claims(),
         possible_duplicates=tuple(shown),
-        unknown_to_account=tuple(unknown[:DUPLICATES_AT_MOST]),
+        unknown_to_account=tuple(unknown[:MAX_DUPLICATES]),
         lookalike=lookalike(),
     )

@@ -18,7 +18,7 @@ from blikk_payments.ledger.sql.columns import COLUMNS, NAMES, from_row, to_row
 from blikk_payments.ledger.sql.connection import Connection, Cursor, parsed
 from blikk_payments.ledger.stored import Fingerprints, Payee, StoredPayment, utc_text
 
-DUPLICATES_AT_MOST = 5
+MAX_DUPLICATES = 5
 """How many equal payments a decision is shown: one of them is enough to hold a payment up."""
 
 RATE_SECONDS = 60
@@ -35,7 +35,7 @@ _RESERVE = (
     "ON CONFLICT (day) DO UPDATE SET reserved_isk = days.reserved_isk + excluded.reserved_isk"
 )
 _EQUAL = "account_fingerprint = ? AND amount_isk = ? AND idempotency_key != ?"
-_NEWEST = f"ORDER BY claimed_at DESC LIMIT {DUPLICATES_AT_MOST}"
+_NEWEST = f"ORDER BY claimed_at DESC LIMIT {MAX_DUPLICATES}"
 
 
 def _listed(statuses: Iterable[Status]) -> str:

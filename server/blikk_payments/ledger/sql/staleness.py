@@ -13,7 +13,7 @@ from blikk_payments.models import ClaimState, PaymentRecord
 
 LIMIT = timedelta(seconds=SENDING_LIMIT_SECONDS)
 
-WATCHED_AT_MOST = 1_000
+MAX_WATCHED = 1_000
 """How many claims that are dated ahead are remembered; beyond that their own date has to be waited for."""
 
 
@@ -67,6 +67,6 @@ class Staleness:
         claim = (record.idempotency_key, record.attempt)
         # Our own clock may have been put back since: then it counts from now.
         first = min(self._first_looks.get(claim, now), now)
-        if claim in self._first_looks or len(self._first_looks) < WATCHED_AT_MOST:
+        if claim in self._first_looks or len(self._first_looks) < MAX_WATCHED:
             self._first_looks[claim] = first
         return first
