@@ -137,9 +137,9 @@ class Facts:
     `reserved_today_isk`: krónur of today's (UTC) open, paid and unknown payments. `claims_last_minute`: payments let
     through in the last 60 s, refused ones left out. `possible_duplicates`: payments to the same account with the same
     amount under other keys that have not failed, newest first: those that are unknown whatever their age, the others
-    if younger than the window. `unknown_to_account`: payments of *other* amounts to the same account whose outcome is unknown, at
-    most five. `lookalike`: the payee is new here, and an earlier one at another account has a name that looks the same
-    and is spelled otherwise.
+    if younger than the window. `unknown_to_account`: payments of *other* amounts to the same account whose
+    outcome is unknown, at most five. `lookalike`: the payee is new here, and an earlier one at another account has a
+    name that looks the same and is spelled otherwise.
     """
 
     reserved_today_isk: int = 0

@@ -97,16 +97,20 @@ class _Waiting:
         def stop(record: PaymentRecord) -> bool:
             return record.status in NEEDS_PERSON and not self._knows(record, knows_of)
 
-        async def tick(gone: float, record: PaymentRecord | None) -> None:
+        async def tick(elapsed_seconds: float, record: PaymentRecord | None) -> None:
             what = "person" if record is not None and record.status in NEEDS_PERSON else "bank"
             done = anyio.current_time() - self._started
             await self._call.progress(done, self._seconds, self._call.presentation.waiting(what))
 
-        left = self._left_seconds()
+        remaining_seconds = self._remaining_seconds()
         # A later look gets its first answer within the time of the whole wait, however often the link was handed over.
-        first = min(FIRST_READING_SECONDS, left + FIRST_READING_SECONDS)
+        first = min(FIRST_READING_SECONDS, remaining_seconds + FIRST_READING_SECONDS)
         return await self._call.service.wait(
-            self._payment_id, seconds=max(0.0, left), until=stop, tick=tick, first_reading_seconds=max(0.0, first)
+            self._payment_id,
+            seconds=max(0.0, remaining_seconds),
+            until=stop,
+            tick=tick,
+            first_reading_seconds=max(0.0, first),
         )
 
     async def in_background(self, informed_of: PaymentRecord | None = None) -> Result | None:
@@ -143,7 +147,7 @@ class _Waiting:
         """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
         step = approval_step(snapshot, self._call.presentation)
         # A client that has not answered by the end of the wait is not asked over and over: the result has the link.
-        if step.link is None or self._told or self._left_seconds() <= 0:
+        if step.link is None or self._told or self._remaining_seconds() <= 0:
             return None
         handed = self._call.handed.of(self._payment_id)
         if handed is not None and handed.url == step.link.url:
@@ -205,7 +209,7 @@ class _Waiting:
         if handed.answer == "accept":
             await self._call.opener.finished(handed.link_id)
 
-    def _left_seconds(self) -> float:
+    def _remaining_seconds(self) -> float:
         return self._started + self._seconds - anyio.current_time()
 
     def _knows(self, record: PaymentRecord, knows_of: str) -> bool:
