@@ -1,6 +1,6 @@
 """Measure how late pollers see a payment change, and draw it: `python benchmarks/bench_polling.py`.
 
-A simulation in virtual time of the very ladder that the server polls by, beside fixed intervals and the ladders that
+A simulation in virtual time of the very schedule that the server polls by, beside fixed intervals and the schedules that
 others use with Blikk's APIs. Prints the tables, writes docs/polling-frontier.svg, exits 1 if the promise is broken.
 """
 
@@ -28,7 +28,7 @@ from polling_simulation import (
     ours,
 )
 
-from blikk_payments.ladder import Ladder
+from blikk_payments.schedule import PollSchedule
 
 LIVES = 20_000
 LIVES_ELSEWHERE = 5_000
@@ -53,9 +53,9 @@ LABELS = {
 def main() -> int:
     """Measure, print, draw; 1 if the promise does not hold."""
     lives = AS_BELIEVED.lives(LIVES, SEED)
-    family = {stretch: measure(ours(Ladder(stretch=stretch)), lives, seed=SEED) for stretch in STRETCHES}
+    family = {stretch: measure(ours(PollSchedule(stretch=stretch)), lives, seed=SEED) for stretch in STRETCHES}
     others = {contender.name: measure(contender, lives, seed=SEED) for contender in OTHERS}
-    default = family[Ladder().stretch]
+    default = family[PollSchedule().stretch]
 
     print(f"{LIVES:,} payments as believed; delays in seconds from the change until it is seen\n")
     print(_head())
@@ -67,7 +67,7 @@ def main() -> int:
     for world in OTHER_WORLDS:
         print(f"\n{LIVES_ELSEWHERE:,} payments, if we are wrong: {world.name}\n\n{_head()}")
         lives = world.lives(LIVES_ELSEWHERE, SEED)
-        for contender in (ours(Ladder(), "ours, the default"), FIXED_5, ECOM, ISLAND_IS):
+        for contender in (ours(PollSchedule(), "ours, the default"), FIXED_5, ECOM, ISLAND_IS):
             print(_row(contender.name, measure(contender, lives, seed=SEED)))
 
     _draw(family, others)
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def _head() -> str:
-    names = ("ladder", "requests", "link, mean", "link, 95th", "final, mean", "final, 95th")
+    names = ("schedule", "requests", "link, mean", "link, 95th", "final, mean", "final, 95th")
     return f"| {' | '.join(names)} |\n|---{'|--:' * (len(names) - 1)}|"
 
 
@@ -113,7 +113,7 @@ def _panel(axes: Any, title: str, family: list[Point], others: dict[str, Point])
         axis.set_major_formatter(FuncFormatter(_plain))
     axes.grid(visible=True, color="#dddddd", linewidth=0.6)
     axes.plot(*zip(*family, strict=True), "o-", color=OURS, markersize=4, label="ours, faster or slower")
-    default = family[STRETCHES.index(Ladder().stretch)]
+    default = family[STRETCHES.index(PollSchedule().stretch)]
     axes.plot(*default, "*", color=OURS, markersize=15, label="ours, the default")
     for name, point in others.items():
         axes.plot(*point, "s", color=THEIRS, markersize=6)

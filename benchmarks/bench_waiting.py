@@ -105,7 +105,7 @@ async def measure(base_url: str, api_key: str, folder: Path) -> bool:
     ledger.close()
 
     kilobytes = (after - before) / PAYMENTS / 1024
-    alone = seconds / 4.5 + 2  # the ladder asks every 5 s ± 10 % at first; and the first reading
+    alone = seconds / 4.5 + 2  # the schedule asks every 5 s ± 10 % at first; and the first reading
     print(f"another call, 95th percentile: idle {idle:.1f} ms, with {PAYMENTS} payments awaited {busy:.1f} ms")
     print(f"  ratio {busy / idle:.2f} (promised: 2 at most)")
     print(f"memory a waiter: {kilobytes:.1f} KB (promised: less than 50)")

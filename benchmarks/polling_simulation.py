@@ -13,7 +13,7 @@ from random import Random
 from statistics import fmean
 
 from blikk_payments.channel.wire import TERMINAL, Status
-from blikk_payments.ladder import Ladder
+from blikk_payments.schedule import PollSchedule
 
 LEAVES_DRAFT_SECONDS = (0.8, 1.2)
 LINK_SECONDS = (1.0, 7.0)
@@ -84,17 +84,17 @@ class Contender:
     reads_at_once: bool = False
 
 
-def ours(ladder: Ladder, name: str = "ours") -> Contender:
-    """The server's own ladder, by the server's own code."""
+def ours(schedule: PollSchedule, name: str = "ours") -> Contender:
+    """The server's own schedule, by the server's own code."""
 
     def delay(_reads: int, status: Status, quiet_seconds: float, jitter: float) -> float:
-        return ladder.delay(status, quiet_seconds, jitter)
+        return schedule.delay(status, quiet_seconds, jitter)
 
     return Contender(name, delay, reads_at_once=True)
 
 
 def steps(name: str, first: tuple[float, ...], then_seconds: float) -> Contender:
-    """A ladder that counts its reads and looks at nothing else."""
+    """A schedule that counts its reads and looks at nothing else."""
 
     def delay(reads: int, _status: Status, _quiet_seconds: float, _jitter: float) -> float:
         return first[reads] if reads < len(first) else then_seconds

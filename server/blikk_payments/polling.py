@@ -1,6 +1,6 @@
 """Watching payments: one poller a payment and process, however many wait for it.
 
-The pace is that of `ladder.py`, from the status and the time since it changed; after 429 and 5xx all pollers of the
+The intervals are those of `schedule.py`, from the status and the time since it changed; after 429 and 5xx all pollers of the
 process back off together.
 """
 
@@ -17,8 +17,8 @@ import anyio.abc
 
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.errors import ErrorCode, StatusUnavailable
-from blikk_payments.ladder import Ladder
 from blikk_payments.models import PaymentRecord
+from blikk_payments.schedule import PollSchedule
 
 ENDS_A_WAIT = frozenset({"unauthorized", "wrong_channel", "not_found"})
 """Answers to a read that the next read will not change: 401, 403 and 404."""
@@ -89,12 +89,12 @@ class Poller:
         read: Callable[[str, PaymentRecord | None], Awaitable[PaymentRecord]],
         tasks: anyio.abc.TaskGroup,
         *,
-        ladder: Ladder,
+        schedule: PollSchedule,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._read = read
         self._tasks = tasks
-        self._ladder = ladder
+        self._schedule = schedule
         self._jitter = jitter
         self._topics: dict[str, _Topic] = {}
         self._slots = anyio.Semaphore(MAX_READS_AT_ONCE)
@@ -151,7 +151,7 @@ class Poller:
                     topic.wake()
                 topic.poke = anyio.Event()
                 status = after.record.status if after.record else None
-                with anyio.move_on_after(self._ladder.delay(status, after.at - topic.changed_at, self._jitter())):
+                with anyio.move_on_after(self._schedule.delay(status, after.at - topic.changed_at, self._jitter())):
                     await topic.poke.wait()
 
     async def _routine_turn(self) -> None:

@@ -11,11 +11,11 @@ import anyio.abc
 from blikk_payments.channel.errors import ReadFailed, ReadRefused
 from blikk_payments.collaborators import Blocking, Channel
 from blikk_payments.errors import ErrorCode, LedgerUnavailable, StatusUnavailable
-from blikk_payments.ladder import Ladder
 from blikk_payments.ledger.protocol import Ledger
 from blikk_payments.ledger.stored import apply_answer
 from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
+from blikk_payments.schedule import PollSchedule
 from blikk_payments.sending import REFUSAL_CODES, Sender
 from blikk_payments.snapshot import Snapshot, with_state_error
 
@@ -41,7 +41,7 @@ class Reader:
         ledger: Ledger,
         sender: Sender,
         tasks: anyio.abc.TaskGroup,
-        ladder: Ladder,
+        schedule: PollSchedule,
         now: Callable[[], datetime],
         run_blocking: Blocking,
     ) -> None:
@@ -50,7 +50,7 @@ class Reader:
         self._sender = sender
         self._now = now
         self._run_blocking = run_blocking
-        self._poller = Poller(self._refresh, tasks, ladder=ladder)
+        self._poller = Poller(self._refresh, tasks, schedule=schedule)
 
     async def by_key(self, idempotency_key: str) -> PaymentRecord | None:
         """The payment under this key.

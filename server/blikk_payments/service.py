@@ -25,7 +25,6 @@ from blikk_payments.errors import (
     PolicyDenied,
     StatusUnavailable,
 )
-from blikk_payments.ladder import Ladder
 from blikk_payments.ledger.pool import LedgerPool
 from blikk_payments.ledger.protocol import Claim, Ledger
 from blikk_payments.models import (
@@ -40,6 +39,7 @@ from blikk_payments.models import (
 from blikk_payments.overview import Overview
 from blikk_payments.policy import Policy
 from blikk_payments.reading import FIRST_READING_SECONDS, Reader, Tick
+from blikk_payments.schedule import PollSchedule
 from blikk_payments.sending import Sender
 from blikk_payments.snapshot import Snapshot, with_state_error
 
@@ -72,7 +72,7 @@ class PaymentService:
         policy: Policy,
         sca_user_ssn: str = "",
         debtor_bban: str = "",
-        ladder: Ladder | None = None,
+        schedule: PollSchedule | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         since_boot: Callable[[], float] = seconds_since_boot,
         run_blocking: Blocking | None = None,
@@ -82,7 +82,7 @@ class PaymentService:
         self._policy = policy
         self._sca_user_ssn = sca_user_ssn
         self._debtor_bban = debtor_bban
-        self._ladder = ladder or Ladder()
+        self._schedule = schedule or PollSchedule()
         self._now = now
         self._since_boot = since_boot
         self._stack = AsyncExitStack()
@@ -105,7 +105,7 @@ class PaymentService:
             ledger=self._ledger,
             sender=self._sender,
             tasks=self._tasks,
-            ladder=self._ladder,
+            schedule=self._schedule,
             now=self._now,
             run_blocking=self._run_blocking,
         )

@@ -38,7 +38,7 @@ PAID: dict[str, Any] = {
 
 
 async def asks_nothing_more(host: Host, seconds: float = 3.0) -> None:
-    """Longer than the first step of the ladder."""
+    """Longer than the first step of the schedule."""
     before = len(await host.noted("calls"))
     await asyncio.sleep(seconds)
     assert len(await host.noted("calls")) == before

@@ -301,8 +301,8 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Pace:
-    """A ladder with one rung: the same pause between any two reads, whatever it is asked by."""
+class EvenSchedule:
+    """One of a single interval: the same pause between any two reads, whatever it is asked by."""
 
     seconds: float
 
@@ -335,7 +335,7 @@ def service_over(
     """The one place where tests make a service. Under virtual time it reads once a second and uses no threads."""
     run_blocking = None if real_time else cast("Blocking", inline)
     given: dict[str, Any] = {
-        "ladder": Pace(0.01 if real_time else 1.0),
+        "schedule": EvenSchedule(0.01 if real_time else 1.0),
         "now": (lambda: datetime.now(UTC)) if real_time else virtual_now,
         "since_boot": time.monotonic if real_time else anyio.current_time,
         "run_blocking": run_blocking,

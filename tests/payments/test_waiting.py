@@ -15,9 +15,9 @@ import trio.testing
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
 from blikk_payments.errors import LedgerUnavailable, StatusUnavailable
-from blikk_payments.ladder import Ladder
 from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.polling import ENDS_A_WAIT, ROUTINE_GAP_SECONDS, Poller
+from blikk_payments.schedule import PollSchedule
 from blikk_payments.snapshot import Snapshot
 from tests.payments.doubles import (
     KEY,
@@ -25,8 +25,8 @@ from tests.payments.doubles import (
     LINK,
     NEWER_LINK,
     BreakableLedger,
+    EvenSchedule,
     House,
-    Pace,
     ScriptedChannel,
     Step,
     a_record,
@@ -344,7 +344,7 @@ async def schedule(*outcomes: StatusUnavailable | None, seconds: float = 200.0) 
         return a_record(Status.SCA_REQUIRED)
 
     async with anyio.create_task_group() as tasks:
-        poller = Poller(read, tasks, ladder=cast("Ladder", Pace(1.0)), jitter=lambda: 0.5)
+        poller = Poller(read, tasks, schedule=cast("PollSchedule", EvenSchedule(1.0)), jitter=lambda: 0.5)
         async with poller.watch("pay-1"):
             await anyio.sleep(seconds)
         tasks.cancel_scope.cancel()
@@ -385,7 +385,7 @@ async def test_a_short_pause_does_not_shorten_a_longer_one() -> None:
         raise failed()
 
     async with anyio.create_task_group() as tasks:
-        poller = Poller(read, tasks, ladder=cast("Ladder", Pace(1.0)), jitter=lambda: 0.5)
+        poller = Poller(read, tasks, schedule=cast("PollSchedule", EvenSchedule(1.0)), jitter=lambda: 0.5)
         async with poller.watch("pay-2"), poller.watch("pay-1"):
             await anyio.sleep(61)
         tasks.cancel_scope.cancel()
@@ -556,7 +556,10 @@ async def test_a_newcomer_is_not_told_old_news(tmp_path: Path) -> None:
     """Ask again before showing a link that is old: a wait that joins another gets a reading of its own."""
     channel = ScriptedChannel(answer(Status.SCA_REQUIRED, LINK))
     with BreakableLedger(tmp_path / LEDGER) as ledger:
-        async with service_over(channel, ledger, ladder=Pace(60)) as service, anyio.create_task_group() as tasks:
+        async with (
+            service_over(channel, ledger, schedule=EvenSchedule(60)) as service,
+            anyio.create_task_group() as tasks,
+        ):
             await service.create(an_intent())
 
             async def earlier() -> None:
@@ -575,7 +578,7 @@ async def test_what_is_read_for_one_caller_is_told_to_all_who_wait(tmp_path: Pat
     """One process has one truth: a status that somebody just asked for is no news to be waited for any longer."""
     ended_at: list[float] = []
     async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
-        service = service_over(house.channel, house.ledger, ladder=Pace(10.0))
+        service = service_over(house.channel, house.ledger, schedule=EvenSchedule(10.0))
         async with service, anyio.create_task_group() as tasks:
             await service.create(an_intent())
             started = anyio.current_time()
@@ -688,10 +691,10 @@ async def test_a_newcomer_does_not_wait_behind_the_routine_of_others(tmp_path: P
 async def test_at_its_own_pace_a_wait_asks_as_sparingly_as_others_do(
     tmp_path: Path, status: Status, first: float
 ) -> None:
-    """Others' ladders begin at 0.5 to 5 s and end at 10 to 15 s: at most some 200 requests in a quarter of an hour."""
+    """Others' schedules begin at 0.5 to 5 s and end at 10 to 15 s: at most some 200 requests in a quarter of an hour."""
     channel = ScriptedChannel(answer(status))
     with BreakableLedger(tmp_path / LEDGER) as ledger:
-        async with service_over(channel, ledger, ladder=None) as service:
+        async with service_over(channel, ledger, schedule=None) as service:
             await service.create(an_intent())
             channel.read_at.clear()
             await service.wait("pay-1", seconds=900, until=to_the_end)

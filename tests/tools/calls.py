@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from blikk_payments.errors import PaymentsError
 from blikk_tools.catalog import catalog
-from blikk_tools.handed_links import HandedLinks, Opener, ShownLinks
+from blikk_tools.handed_links import ElicitedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.listing import PaymentList, list_schema
 from blikk_tools.refusal import of_error
@@ -46,7 +46,7 @@ class Desk:
     presentation: Presentation
     ledger_path: Path
     shown: ShownLinks = field(default_factory=ShownLinks)
-    handed: HandedLinks = field(default_factory=HandedLinks)
+    handed: ElicitedLinks = field(default_factory=ElicitedLinks)
     opener: Opener | None = None
     progress: list[tuple[float, float, str]] = field(default_factory=list[tuple[float, float, str]])
 

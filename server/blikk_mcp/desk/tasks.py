@@ -21,8 +21,8 @@ from mcp.shared.exceptions import MCPError
 
 from blikk_mcp.logs import log_event
 from blikk_payments.channel.wire import NEEDS_PERSON, Status
-from blikk_payments.ladder import Ladder
 from blikk_payments.models import PaymentRecord
+from blikk_payments.schedule import PollSchedule
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.instructions import Presentation
 from blikk_tools.result import Result
@@ -112,7 +112,7 @@ class Tasks:
     def __init__(self, watching: anyio.abc.TaskGroup, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._watching = watching
         self._now = now
-        self._ladder = Ladder()
+        self._schedule = PollSchedule()
         self._tasks: dict[str, Task] = {}
 
     def get(self, task_id: str) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Tasks:
 
     def _pace(self, task: Task) -> float:
         """After how many seconds there may be something new to ask for."""
-        pace = self._ladder.delay(task.payment_status, anyio.current_time() - task.changed, 0.5)
+        pace = self._schedule.delay(task.payment_status, anyio.current_time() - task.changed, 0.5)
         return min(pace, ASK_AGAIN_AT_MOST_SECONDS)
 
 

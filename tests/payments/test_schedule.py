@@ -1,4 +1,4 @@
-"""The ladder by which payments are polled, and the promise made of it."""
+"""The schedule by which payments are polled, and the promise made of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.polling_simulation import (
     steps,
 )
 from blikk_payments.channel.wire import Status
-from blikk_payments.ladder import LONGEST_SECONDS, SHORTEST_SECONDS, SPREAD, Ladder
+from blikk_payments.schedule import LONGEST_SECONDS, SHORTEST_SECONDS, SPREAD, PollSchedule
 
 EVERY_STATUS = (None, *Status)
 LIVES = 1_000
@@ -49,7 +49,7 @@ def test_a_percentile_is_one_of_the_delays() -> None:
 @given(status=statuses, seconds=quiet, jitter=jitters, stretch=st.floats(min_value=0, max_value=1e6))
 def test_no_setting_leaves_the_bounds(status: Status | None, seconds: float, jitter: float, stretch: float) -> None:
     """Ours: neither hammer the API nor leave an ending unseen, however long a person takes."""
-    delay = Ladder(stretch=stretch).delay(status, seconds, jitter)
+    delay = PollSchedule(stretch=stretch).delay(status, seconds, jitter)
     assert SHORTEST_SECONDS * (1 - SPREAD) <= delay <= LONGEST_SECONDS * (1 + SPREAD)
 
 
@@ -58,7 +58,7 @@ def test_an_ending_is_never_left_unseen_for_more_than_eleven_seconds(
     status: Status | None, seconds: float, jitter: float
 ) -> None:
     """Ours: the default's own bound, 10 s and a tenth."""
-    assert 0.9 <= Ladder().delay(status, seconds, jitter) <= 11.0
+    assert 0.9 <= PollSchedule().delay(status, seconds, jitter) <= 11.0
 
 
 @given(status=statuses, seconds=quiet, more=quiet, jitter=jitters)
@@ -66,21 +66,21 @@ def test_the_pace_only_falls_while_nothing_changes(
     status: Status | None, seconds: float, more: float, jitter: float
 ) -> None:
     """Ours: a square root of the quiet time; a person may take 15 minutes."""
-    assert Ladder().delay(status, seconds + more, jitter) >= Ladder().delay(status, seconds, jitter)
+    assert PollSchedule().delay(status, seconds + more, jitter) >= PollSchedule().delay(status, seconds, jitter)
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.SCA_COMPLETE, Status.OTHER, None])
 def test_a_change_brings_the_fast_pace_back(status: Status | None) -> None:
     """Ours: just created, just approved or just unknown, the next change is near."""
-    long_quiet = Ladder().delay(Status.SCA_REQUIRED, 300.0, 0.5)
+    long_quiet = PollSchedule().delay(Status.SCA_REQUIRED, 300.0, 0.5)
     assert long_quiet == 10.0
-    assert Ladder().delay(status, 0.0, 0.5) <= 3.0
+    assert PollSchedule().delay(status, 0.0, 0.5) <= 3.0
 
 
 def test_the_link_is_looked_for_every_second() -> None:
     """Blikk's sister API: 1 to 7 s until SCA_REQUIRED, DRAFT left after 1 s; our person is watching."""
     draft, pending = (
-        Ladder().delay(status, seconds, 0.5) for status, seconds in ((Status.DRAFT, 0), (Status.PENDING, 4.0))
+        PollSchedule().delay(status, seconds, 0.5) for status, seconds in ((Status.DRAFT, 0), (Status.PENDING, 4.0))
     )
     assert (draft, pending) == (1.0, 1.0)
 
@@ -88,25 +88,25 @@ def test_the_link_is_looked_for_every_second() -> None:
 @pytest.mark.parametrize("status", [Status.SCA_REQUIRED, Status.USER_ONBOARDING_REQUIRED])
 def test_a_person_is_given_time(status: Status) -> None:
     """Ours: nobody approves within 5 s, so nothing is asked before."""
-    assert Ladder().delay(status, 0.0, 0.5) == 5.0
+    assert PollSchedule().delay(status, 0.0, 0.5) == 5.0
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESS, Status.REJECTED, Status.CANCELLED, Status.ERROR])
 def test_a_payment_that_ended_is_not_hurried_after(status: Status) -> None:
     """Blikk's page: these never change again."""
-    assert Ladder().delay(status, 0.0, 0.5) == 10.0
+    assert PollSchedule().delay(status, 0.0, 0.5) == 10.0
 
 
 @pytest.mark.parametrize("status", EVERY_STATUS)
 def test_jitter_spreads_by_a_tenth_to_either_side(status: Status | None) -> None:
     """Ours: payments made together must not be read together for ever."""
-    shortest, middle, longest = (Ladder().delay(status, 50.0, jitter) for jitter in (0.0, 0.5, 1.0))
+    shortest, middle, longest = (PollSchedule().delay(status, 50.0, jitter) for jitter in (0.0, 0.5, 1.0))
     assert (shortest / middle, longest / middle) == (pytest.approx(0.9), pytest.approx(1.1))
 
 
 def test_jitter_still_spreads_at_the_longest_interval() -> None:
     """Ours: a bound that cut the jitter off would bring all slow payments into step."""
-    slow = Ladder(most_seconds=60.0, stretch=9.0)
+    slow = PollSchedule(most_seconds=60.0, stretch=9.0)
     assert slow.delay(Status.SCA_REQUIRED, 900.0, 1.0) > slow.delay(Status.SCA_REQUIRED, 900.0, 0.0)
 
 
@@ -114,7 +114,7 @@ def test_the_default_keeps_its_promise() -> None:
     """Ours: beside fixed 5 s no more requests, the link in a quarter of the time, the answer in 0.85 of it."""
     lives = AS_BELIEVED.lives(LIVES, SEED)
     others = {contender.name: measure(contender, lives) for contender in OTHERS}
-    assert broken_promises(measure(ours(Ladder()), lives, seed=SEED), others) == []
+    assert broken_promises(measure(ours(PollSchedule()), lives, seed=SEED), others) == []
 
 
 def test_a_ladder_that_is_worse_would_be_caught() -> None:
@@ -123,7 +123,7 @@ def test_a_ladder_that_is_worse_would_be_caught() -> None:
     others = {FIXED_5.name: measure(FIXED_5, lives)}
     assert len(broken_promises(measure(steps("fixed 4.9 s", (), 4.9), lives), others)) == 3
     assert len(broken_promises(measure(steps("fixed 6 s", (), 6.0), lives), others)) == 2
-    assert beaten(measure(FIXED_5, lives), measure(ours(Ladder()), lives))
+    assert beaten(measure(FIXED_5, lives), measure(ours(PollSchedule()), lives))
     assert not beaten(measure(FIXED_5, lives), measure(FIXED_1, lives))
 
 
@@ -131,5 +131,5 @@ def test_a_ladder_that_is_worse_would_be_caught() -> None:
 def test_no_other_ladder_beats_the_default_where_we_are_wrong(world: World) -> None:
     """Ours: how a payment settles, and whether its approval shows, is not documented by Blikk."""
     lives = world.lives(LIVES, SEED)
-    mine = measure(ours(Ladder()), lives, seed=SEED)
+    mine = measure(ours(PollSchedule()), lives, seed=SEED)
     assert [contender.name for contender in OTHERS if beaten(mine, measure(contender, lives))] == []

@@ -21,32 +21,32 @@ SPREAD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollInterval:
     """`first_seconds` between two reads, until `growth` times the square root of the quiet seconds is more."""
 
     first_seconds: float
     growth: float
 
 
-LINK = Pace(first_seconds=1.0, growth=0.5)
+LINK = PollInterval(first_seconds=1.0, growth=0.5)
 """The approval link came 1 to 7 s after creation at Blikk's sister API (Ecom): flat for the first 4 s, 10 s at 400 s."""
 
-PERSON = Pace(first_seconds=5.0, growth=1.0)
+PERSON = PollInterval(first_seconds=5.0, growth=1.0)
 """Nobody approves within 5 s, and some take 15 minutes (our estimate): flat for the first 25 s, 10 s at 100 s.
 
 A rejection is all that can be seen late here; an approval is followed by settling, which has its own pace.
 """
 
-SETTLING = Pace(first_seconds=3.0, growth=0.3)
+SETTLING = PollInterval(first_seconds=3.0, growth=0.3)
 """Approved; money moves "within a few minutes" (a public integrator): flat for the first 100 s, 10 s at 1100 s."""
 
-UNKNOWN = Pace(first_seconds=1.0, growth=1.0)
+UNKNOWN = PollInterval(first_seconds=1.0, growth=1.0)
 """A status that we do not know, or none yet: anything may follow, so as fast as for the link, but not for long."""
 
-ENDED = Pace(first_seconds=LONGEST_SECONDS, growth=0.0)
+ENDED = PollInterval(first_seconds=LONGEST_SECONDS, growth=0.0)
 """Nothing follows; a reader that asks all the same does no harm."""
 
-PACES = {
+INTERVALS = {
     Status.DRAFT: LINK,
     Status.PENDING: LINK,
     Status.SCA_COMPLETE: SETTLING,
@@ -56,7 +56,7 @@ PACES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class PollSchedule:
     """The pace of reading one payment; stateless, so that one serves them all.
 
     `most_seconds` bounds how long an ending can stay unseen. `stretch` slows everything down (above 1) or speeds it up.
@@ -67,7 +67,7 @@ class Ladder:
 
     def delay(self, status: Status | None, quiet_seconds: float, jitter: float) -> float:
         """Seconds until the next read of a payment in `status` for `quiet_seconds`; `jitter` is in 0..1."""
-        pace = PACES.get(status, UNKNOWN) if status else UNKNOWN
-        seconds = max(pace.first_seconds, pace.growth * math.sqrt(max(0.0, quiet_seconds)))
+        interval = INTERVALS.get(status, UNKNOWN) if status else UNKNOWN
+        seconds = max(interval.first_seconds, interval.growth * math.sqrt(max(0.0, quiet_seconds)))
         seconds = self.stretch * min(self.most_seconds, seconds)
         return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, seconds)) * (1 + SPREAD * (2 * jitter - 1))
