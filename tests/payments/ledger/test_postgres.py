@@ -159,11 +159,11 @@ def test_a_database_that_falls_silent_is_given_up_by_the_watchdog() -> None:
 
 def test_our_own_work_is_not_taken_for_the_silence_of_the_database(address: str) -> None:
     """A long history is hashed between two statements."""
-    with SqlLedger(PostgresEngine(address, watchdog_seconds=0.3)) as ledger:
+    with SqlLedger(PostgresEngine(address, watchdog_seconds=1.0)) as ledger:
         over = threading.Event()
 
         def slow(facts: Any) -> None:
-            over.wait(0.9)
+            over.wait(1.3)
 
         assert ledger.claim(intent(), slow, window_minutes=0, now=NOON).fresh
 
