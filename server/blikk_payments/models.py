@@ -156,7 +156,7 @@ class Facts:
         """What the approver is warned of because the agent says that they know: it may never have asked them."""
         if not intent.confirmed_duplicate_of:
             return ()
-        if self.equals:
+        if self.possible_duplicates:
             return (EQUAL_PAYMENT,)
         return (EARLIER_IN_DOUBT,) if self.unknown_to_account else ()
 

@@ -252,7 +252,7 @@ def test_the_question_carries_every_warning_and_a_yes_without_one_is_no_yes_with
 def test_a_question_about_a_duplicate_does_not_warn_of_it_besides() -> None:
     """The question's own words say so."""
     intent = replace(an_intent(), confirmed_duplicate_of="pay-1")
-    assert question_of(Policy(), intent, Facts(equals=(a_record(),))).warnings == ()
+    assert question_of(Policy(), intent, Facts(possible_duplicates=(a_record(),))).warnings == ()
 
 
 @pytest.mark.parametrize(
