@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ChatMessageUser
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageTool,
+    ChatMessageUser,
+    ModelOutput,
+    ModelUsage,
+)
+from inspect_ai.scorer import CORRECT, INCORRECT
 from inspect_ai.tool import ToolCall
+from rich.console import Console
 
 from blikk_evals.person import CLOSING_QUESTION, MIDWAY_QUESTION
+from blikk_evals.picture import summary
 from blikk_evals.prevented import outdated
-from blikk_evals.results import Cell, Expected, Matrix, differences, load_expected, to_play
+from blikk_evals.results import Cell, Expected, Matrix, differences, load_expected, rows_of, to_play
 from blikk_evals.scenarios import Scenario, account_of, load_scenarios
 from blikk_evals.score import COLUMNS, Played
 from blikk_evals.scripted import AGENTS, BAD, BASELINES
+from blikk_evals.task import Budget, talk
 from blikk_evals.words import claims_paid, verdict_in
 
 EXPECTED: Expected = load_expected(Path(__file__).parents[1] / "expected.toml")
@@ -251,3 +265,54 @@ def test_a_page_whose_table_is_another_one_is_found_and_brought_up_to_date(tmp_p
 
 def test_scenarios_say_what_is_right() -> None:
     assert all(isinstance(scenario, Scenario) and scenario.expects.paid for scenario in SCENARIOS.values())
+
+
+# With a real model: what k trials come to, and what a run may cost.
+
+
+def trial(name: str, **columns: bool) -> Any:
+    """A sample as a log holds it, right in these columns or not."""
+    scores = {
+        column: SimpleNamespace(value=CORRECT if right else INCORRECT, explanation=column)
+        for column, right in columns.items()
+    }
+    metadata = {"scenario": SCENARIOS[name].model_dump(mode="json")}
+    return SimpleNamespace(metadata=metadata, error=None, store={"truth": {}}, scores=scores)
+
+
+def test_a_scenario_holds_only_if_every_trial_of_it_does() -> None:
+    """One double payment in ten is a double payment."""
+    trials = [
+        trial("happy", money=True),
+        trial("happy", money=False),
+        trial("dots", money=True),
+        trial("dots", money=True),
+    ]
+    row = rows_of(cast("Any", SimpleNamespace(samples=trials)))
+    assert row == {"happy": Cell("M", "money", trials=2, passed=1), "dots": Cell(trials=2, passed=2)}
+    console = Console(record=True, width=80, file=StringIO())
+    console.print(summary("a/model", row, {"tokens a payment": 5_170.0, "calls a payment": 3.5}))
+    lines = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
+    assert ["happy", "1/2", "NO", "M", "money"] in lines
+    assert ["dots", "2/2", "yes"] in lines
+    assert "tokens a payment: 5,170.0, calls a payment: 3.5" in " ".join(" ".join(line) for line in lines)
+
+
+def test_a_conversation_without_tokens_left_is_ended_before_the_agent_speaks_again() -> None:
+    """What a run costs is bound from the start; nobody is asked here, so there is no world and no person."""
+    state = cast("Any", SimpleNamespace(messages=[]))
+    asyncio.run(talk(state, cast("Any", None), cast("Any", None), Budget(0)))
+    assert state.messages == []
+
+
+def test_what_the_agent_said_is_taken_off_what_a_run_may_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = ModelOutput.from_content("a/model", "Done.")
+    output.usage = ModelUsage(input_tokens=90, output_tokens=12, total_tokens=102)
+
+    async def generate(*_: object) -> ModelOutput:
+        return output
+
+    monkeypatch.setattr("blikk_evals.task.get_model", lambda: SimpleNamespace(generate=generate))
+    budget, state = Budget(100), cast("Any", SimpleNamespace(messages=[], output=None))
+    asyncio.run(budget.generate(state, []))
+    assert (budget.left, [message.text for message in state.messages]) == (-2, ["Done."])
