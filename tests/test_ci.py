@@ -15,7 +15,7 @@ STEPS: list[dict[str, Any]] = [step for job in JOBS.values() for step in job["st
 
 
 def test_every_system_meets_every_python() -> None:
-    """Contract: Windows, macOS and Linux; Python 3.11 and newer."""
+    """Windows, macOS and Linux; Python 3.11 and newer."""
     matrix = JOBS["test"]["strategy"]["matrix"]
     assert [system.partition("-")[0] for system in matrix["os"]] == ["ubuntu", "macos", "windows"]
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
@@ -34,7 +34,7 @@ def test_a_change_is_tested_with_pinned_actions_and_no_rights() -> None:
 
 
 def test_types_are_checked_as_every_system_sees_them() -> None:
-    """Issue 19: pyright strict for Linux, Windows and Darwin."""
+    """Pyright strict for Linux, Windows and Darwin."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     types = makefile.partition("\ntypes:")[2].partition("\n\n")[0]
     assert set(re.findall(r"--pythonplatform (\w+)", types)) == {"Linux", "Windows", "Darwin"}

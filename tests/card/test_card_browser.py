@@ -119,7 +119,7 @@ async def test_registering_comes_first_and_the_card_says_so(connected_host: Host
 
 
 async def test_a_withheld_link_has_no_button_and_no_picture(connected_host: Host, sandbox: RunningSandbox) -> None:
-    """Ours: a link that fails the rules is not shown; the bank's app is."""
+    """A link that fails the rules is not shown; the bank's app is."""
     control(sandbox, "lives", {"life": "bad_link", "redirect_url": "https://evil.example:8443/approve"})
     host = connected_host
     await host.start()
@@ -134,7 +134,7 @@ async def test_a_withheld_link_has_no_button_and_no_picture(connected_host: Host
 async def test_the_card_speaks_icelandic_where_the_results_do(
     browser: Browser, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    """Ours: `BLIKK_LANGUAGE=is`, in the handshake era."""
+    """`BLIKK_LANGUAGE=is`, in the handshake era."""
     environ = environment(sandbox, tmp_path, BLIKK_LANGUAGE="is")
     async with (
         connected(environ, "legacy", extensions=[CARDS]) as client,
@@ -152,7 +152,7 @@ async def test_the_card_speaks_icelandic_where_the_results_do(
 
 
 async def test_a_doubtful_payee_is_warned_of_until_the_payment_is_over(host: Host, tmp_path: Path) -> None:
-    """Issue: warn the person, who in a host with cards may read nothing but the card."""
+    """Warn the person, who in a host with cards may read nothing but the card."""
     caution = "Careful: the payee's name mixes letters of different alphabets, as forged names do."
     await host.start()
     await host.show(answer({"cautions": caution}))
@@ -185,7 +185,7 @@ async def test_the_card_says_what_blikk_names_instead_of_the_amount(
 
 
 async def test_names_and_texts_from_outside_are_shown_as_text(host: Host) -> None:
-    """Ours: no markup is ever made of what others wrote."""
+    """No markup is ever made of what others wrote."""
     host.scripted = lambda _: answer(creditor_name=NAMES, untrusted_bank_text=TEXT)
     await host.start()
     await host.show(answer(creditor_name=NAMES, untrusted_bank_text=TEXT))
@@ -211,7 +211,7 @@ UNSAFE_LINKS = [
 
 
 async def test_the_card_checks_a_link_once_more(host: Host) -> None:
-    """Ours: https to the very host that is named; plain http to this machine only with a sandbox."""
+    """Https to the very host that is named; plain http to this machine only with a sandbox."""
     await host.start()
     for number, fields in enumerate(UNSAFE_LINKS):
         made_up = answer({"qr": PICTURE}, creditor_name=f"Payee {number}", **fields)
@@ -235,7 +235,7 @@ PICTURES = [
 
 
 async def test_only_a_picture_of_the_one_kind_is_shown(host: Host) -> None:
-    """Ours: the QR code is an image in a `data:` address from `_meta`, and nothing else is ever loaded."""
+    """The QR code is an image in a `data:` address from `_meta`, and nothing else is ever loaded."""
     await host.start()
     for number, picture in enumerate(PICTURES):
         made_up = answer({"qr": picture}, qr=PICTURE, creditor_name=f"Payee {number}")
@@ -248,7 +248,7 @@ async def test_only_a_picture_of_the_one_kind_is_shown(host: Host) -> None:
 
 
 async def test_an_old_answers_link_is_fetched_afresh_before_it_is_shown(host: Host) -> None:
-    """Ours: a conversation may be opened again much later, and the host shows the old answer again."""
+    """A conversation may be opened again much later, and the host shows the old answer again."""
     ask = asyncio.Event()
 
     def afresh(_: dict[str, Any]) -> dict[str, Any]:
@@ -278,7 +278,7 @@ async def test_a_host_that_does_not_open_links_is_told_of(host: Host) -> None:
 
 
 async def test_the_card_asks_less_and_less_and_not_at_all_when_nobody_looks(host: Host) -> None:
-    """Ours: about every two seconds at first, fifteen at most; stopped while hidden, at teardown, and after half an hour."""
+    """About every two seconds at first, fifteen at most; stopped while hidden, at teardown, and after half an hour."""
     host.scripted = lambda _: answer()
     await host.page.clock.install()
     await host.start()
@@ -321,7 +321,7 @@ async def test_the_card_asks_less_and_less_and_not_at_all_when_nobody_looks(host
 
 
 async def test_a_failed_reading_changes_nothing_of_what_is_known(host: Host) -> None:
-    """Ours: a read that fails never says paid, failed or refused."""
+    """A read that fails never says paid, failed or refused."""
     host.scripted = lambda _: answer(
         outcome="unknown", status="", amount=0, creditor_name="", human_action="none", error_code="blikk_unavailable"
     )
@@ -358,7 +358,7 @@ async def test_a_stopped_create_is_looked_up_by_its_key(connected_host: Host) ->
     ],
 )
 async def test_each_end_has_its_words(host: Host, fields: dict[str, Any], state: str) -> None:
-    """Ours: paid, failed, unknown and refused are told apart; what has ended is not asked about."""
+    """Paid, failed, unknown and refused are told apart; what has ended is not asked about."""
     over: dict[str, Any] = {"human_action": "none", "approval_url": "", **fields}
     made_up = answer(**over)
     host.scripted = lambda _: made_up
@@ -423,7 +423,7 @@ async def test_the_card_wears_the_hosts_theme(browser: Browser) -> None:
 
 
 async def test_only_the_host_is_listened_to(host: Host) -> None:
-    """Ours: a message from any other window is nothing to the card."""
+    """A message from any other window is nothing to the card."""
     await host.start()
     await host.card.evaluate(
         "result => postMessage({ jsonrpc: '2.0', method: 'ui/notifications/tool-result', params: result }, '*')",

@@ -87,7 +87,7 @@ async def test_there_are_no_templates_and_asking_for_them_is_no_error(environ: d
 
 @ERAS
 async def test_another_resource_is_unknown_and_its_address_is_not_repeated(environ: dict[str, str], mode: str) -> None:
-    """Ours: the caller's text is not echoed."""
+    """The caller's text is not echoed."""
     async with connected(environ, mode) as client:
         with pytest.raises(MCPError) as raised:
             await client.read_resource("file:///etc/passwd")
@@ -114,7 +114,7 @@ async def test_a_tool_that_shows_a_payment_links_the_card_which_may_not_pay(envi
 
 @ERAS
 async def test_a_host_with_cards_gets_the_link_as_a_picture(environ: dict[str, str], mode: str) -> None:
-    """Ours: a QR code of exactly the link that was checked, in `_meta`, where no model reads."""
+    """A QR code of exactly the link that was checked, in `_meta`, where no model reads."""
     async with connected(environ, mode, extensions=[CARDS]) as client:
         created = await create(client)
         structured: dict[str, Any] = created.structured_content
@@ -129,7 +129,7 @@ async def test_a_host_with_cards_gets_the_link_as_a_picture(environ: dict[str, s
 
 @ERAS
 async def test_a_host_with_cards_is_told_of_a_doubtful_payee(environ: dict[str, str], mode: str) -> None:
-    """Ours: the same words as in human_instruction, which a card does not show."""
+    """The same words as in human_instruction, which a card does not show."""
     async with connected(environ, mode, extensions=[CARDS]) as client:
         answer = await client.call_tool("create_payment", {**PAYMENT, "creditor_name": "J\u03ccn"})
     hint = (answer.meta or {})[KEY]
@@ -144,7 +144,7 @@ async def test_a_host_with_cards_is_told_of_a_doubtful_payee(environ: dict[str, 
     ids=["nothing", "no kinds", "another kind"],
 )
 async def test_a_host_without_cards_gets_no_hint(environ: dict[str, str], mode: str, extensions: list[Any]) -> None:
-    """Ours: hosts without the extension see no difference."""
+    """Hosts without the extension see no difference."""
     async with connected(environ, mode, extensions=extensions) as client:
         created = await create(client)
     assert KEY not in (created.meta or {})
@@ -162,7 +162,7 @@ async def test_a_host_of_an_older_revision_gets_the_picture_too(environ: dict[st
 
 
 async def test_a_withheld_link_and_a_refusal_have_no_picture(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: a link that fails the rules is shown in no form."""
+    """A link that fails the rules is shown in no form."""
     control(sandbox, "lives", {"life": "bad_link", "redirect_url": "javascript:alert(1)//bank.example"})
     async with connected({**environ, "BLIKK_LANGUAGE": "is"}, extensions=[CARDS]) as client:
         withheld = await create(client)
@@ -176,7 +176,7 @@ async def test_a_withheld_link_and_a_refusal_have_no_picture(environ: dict[str, 
 async def test_a_picture_that_cannot_be_made_costs_no_result(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ours: the payment is made by then; its answer must arrive."""
+    """The payment is made by then; its answer must arrive."""
     monkeypatch.setitem(__import__("sys").modules, "segno", None)
     qr_code.cache_clear()
     async with connected(environ, extensions=[CARDS]) as client:
@@ -194,7 +194,7 @@ def test_the_picture_is_that_of_the_link() -> None:
 
 
 def test_the_page_refers_to_nothing_outside_itself() -> None:
-    """Ours: no network of its own, no evaluation of text, no markup made of text."""
+    """No network of its own, no evaluation of text, no markup made of text."""
     text = page()
     assert re.findall(r"\b(?:src|href|action|srcdoc|style|on\w+)=|url\(|@import|https?://[a-z]", text) == []
     markup = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "eval(", "Function(")

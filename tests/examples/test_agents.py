@@ -25,7 +25,7 @@ def check(output: str) -> None:
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_an_agent_pays_once(name: str) -> None:
-    """Issue 16: each example ends in `paid`, with the framework's time-outs set so that a wait is a wait."""
+    """Each example ends in `paid`, with the framework's time-outs set so that a wait is a wait."""
     ended = run(python_of(name), f"agent_examples/{name.replace('-', '_')}_agent.py")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     check(ended.stdout)

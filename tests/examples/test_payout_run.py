@@ -72,7 +72,7 @@ def paid_amounts(bank: RunningSandbox) -> Counter[int]:
 def test_killed_at_a_random_moment_and_run_again_it_pays_each_row_once(
     bank: RunningSandbox, tmp_path: Path, number: int
 ) -> None:
-    """Issue 16: SIGKILL somewhere in a run; the run after it finishes what is left, and only that.
+    """SIGKILL somewhere in a run; the run after it finishes what is left, and only that.
 
     The moment is a point of the run's progress, not of its time: fast or slow, a machine kills at the same one.
     """

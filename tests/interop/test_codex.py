@@ -59,7 +59,7 @@ async def called(codex: Codex, tool: str, **arguments: Any) -> dict[str, Any]:
 
 @ERAS
 async def test_codex_lists_the_three_tools(program: Path, environ: dict[str, str], tmp_path: Path, era: Era) -> None:
-    """Ours: every client gets the same four tools, with all that it shows to people and to its model."""
+    """Every client gets the same four tools, with all that it shows to people and to its model."""
     async with running_codex(program, era, environ, tmp_path) as codex:
         server = await codex.listed()
     assert server["serverInfo"]["name"] == "blikk-mcp"
@@ -72,7 +72,7 @@ async def test_codex_lists_the_three_tools(program: Path, environ: dict[str, str
 async def test_a_payment_through_codex_is_approved_by_its_link_and_ends_paid(
     program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, era: Era, clients: list[Row]
 ) -> None:
-    """Ours, the main job: the answer has the link, and waiting as `next_step` says ends with what the bank did."""
+    """The answer has the link, and waiting as `next_step` says ends with what the bank did."""
     async with running_codex(program, era, environ, tmp_path) as codex:
         created = await called(codex, "create_payment", **PAYMENT)
         assert (created["outcome"], created["human_action"]) == ("needs_human", "open_link")
@@ -90,7 +90,7 @@ async def test_a_payment_through_codex_is_approved_by_its_link_and_ends_paid(
 async def test_a_yes_given_in_codex_lets_the_payment_pass(
     program: Path, asking: dict[str, str], sandbox: RunningSandbox, tmp_path: Path, era: Era, clients: list[Row]
 ) -> None:
-    """Ours: above BLIKK_ASK_ABOVE_ISK a person confirms through the client before anything is sent."""
+    """Above BLIKK_ASK_ABOVE_ISK a person confirms through the client before anything is sent."""
     person = Person([YES])
     async with running_codex(program, era, asking, tmp_path, person) as codex:
         created = await called(codex, "create_payment", **PAYMENT)
@@ -138,7 +138,7 @@ async def test_codex_hands_the_link_over_while_the_payment_is_waited_for(
 async def test_a_person_who_does_not_open_the_link_in_codex_has_paid_nothing(
     program: Path, environ: dict[str, str], sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    """Ours: declined is reported as what it is, with the link in the ordinary result."""
+    """Declined is reported as what it is, with the link in the ordinary result."""
     person = Person([{"action": "decline"}])
     async with running_codex(program, "handshake", environ, tmp_path, person) as codex:
         created = await called(codex, "create_payment", **PAYMENT)

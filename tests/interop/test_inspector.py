@@ -52,7 +52,7 @@ def exercised(node: Node, clients: list[Row], tmp_path_factory: pytest.TempPathF
 def test_the_inspector_lists_the_tools_with_all_that_a_client_needs(
     node: Node, exercised: Callable[[str], None]
 ) -> None:
-    """Ours: every tool has a title, a description, both schemas and all four annotations."""
+    """Every tool has a title, a description, both schemas and all four annotations."""
     tools: list[dict[str, Any]] = node.answer(*inspect("--method", "tools/list"))["tools"]
     assert [tool["name"] for tool in tools] == [
         "create_payment",
@@ -67,7 +67,7 @@ def test_the_inspector_lists_the_tools_with_all_that_a_client_needs(
 
 
 def test_the_inspector_lists_the_tools_without_a_key_and_a_call_names_the_setting(node: Node) -> None:
-    """Ours: catalogs list tools without a key; every call then says what is missing."""
+    """Catalogs list tools without a key; every call then says what is missing."""
     bare = [INSPECTOR, "--cli", SERVER]
     assert len(node.answer(*bare, "--method", "tools/list")["tools"]) == len(ALL_TOOLS)
     called = node.answer(
@@ -79,7 +79,7 @@ def test_the_inspector_lists_the_tools_without_a_key_and_a_call_names_the_settin
 
 
 def test_the_inspector_creates_a_payment(node: Node, exercised: Callable[[str], None]) -> None:
-    """Ours, the main job: the answer says what a person has to do, with the link."""
+    """The answer says what a person has to do, with the link."""
     created = result_of(node.answer(*calling("create_payment", **PAYMENT)))
     assert (created["outcome"], created["human_action"]) == ("needs_human", "open_link")
     assert created["amount"] == 4900
@@ -89,13 +89,13 @@ def test_the_inspector_creates_a_payment(node: Node, exercised: Callable[[str], 
 
 @pytest.mark.parametrize("tool", ["get_payment_status", "await_payment"])
 def test_the_inspector_calls_the_reading_tools(node: Node, tool: str) -> None:
-    """Ours: a payment that nobody knows is a result with an error code, not a broken call."""
+    """A payment that nobody knows is a result with an error code, not a broken call."""
     answered = result_of(node.answer(*calling(tool, payment_id="pay_nobody_knows")))
     assert (answered["outcome"], answered["error_code"]) == ("unknown", "not_found")
 
 
 def test_the_inspector_shows_a_refusal_as_a_result(node: Node, exercised: Callable[[str], None]) -> None:
-    """Ours: a bad argument is named with its rule, in a result of the same shape."""
+    """A bad argument is named with its rule, in a result of the same shape."""
     refused = result_of(node.answer(*calling("create_payment", **{**PAYMENT, "creditor_ssn": "551073-033"})))
     assert (refused["outcome"], refused["error_code"]) == ("refused", "invalid_arguments")
     assert "creditor_ssn" in refused["error_message"]

@@ -124,7 +124,7 @@ async def test_a_probe_repeated_is_answered_each_time(environ: dict[str, str]) -
 
 
 async def test_the_answers_to_initialize_and_list_are_the_same_each_time(environ: dict[str, str]) -> None:
-    """Ours: for given settings both are static, so that clients may cache them."""
+    """For given settings both are static, so that clients may cache them."""
     seen: set[str] = set()
     for _ in range(2):
         async with spawned(environ) as server:

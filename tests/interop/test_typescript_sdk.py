@@ -59,7 +59,7 @@ def row_of(client: Client, revision: str, exercised: str) -> Row:
 
 
 def test_the_client_lists_and_calls_every_tool(seen: dict[str, Any], clients: list[Row]) -> None:
-    """Ours: every client gets the same; this one also validates each result against the tool's output schema."""
+    """Every client gets the same; this one also validates each result against the tool's output schema."""
     assert seen.get("protocol") == seen["expected"]
     assert seen["server"]["name"] == "blikk-mcp"
     assert [tool["name"] for tool in seen["tools"]] == [
@@ -97,7 +97,7 @@ def test_errors_reach_the_client_whole(seen: dict[str, Any]) -> None:
 def test_a_person_is_asked_above_the_threshold(
     node: Node, client: Client, tick: bool | None, outcome: str, error_code: str, clients: list[Row], tmp_path: Path
 ) -> None:
-    """Ours: above the operator's threshold a person confirms through the client, in either era, or nothing is sent."""
+    """Above the operator's threshold a person confirms through the client, in either era, or nothing is sent."""
     report = played(node, client, tick=tick, server=recorded_server(tmp_path), BLIKK_ASK_ABOVE_ISK="1000")
     created = result_of(report["created"])
     assert (created["outcome"], created["error_code"]) == (outcome, error_code)

@@ -40,7 +40,7 @@ def filled_in(**given: str) -> dict[str, str]:
 
 
 def test_the_key_is_the_only_thing_that_a_person_has_to_fill_in() -> None:
-    """Ours: a secret, kept by the host as one; all else has a default, since hosts leave the rest unfilled."""
+    """A secret, kept by the host as one; all else has a default, since hosts leave the rest unfilled."""
     assert {key for key, option in ASKED.items() if "default" not in option} == {"api_key"}
     assert ASKED["api_key"]["required"] is True
     assert ASKED["api_key"]["sensitive"] is True
@@ -48,7 +48,7 @@ def test_the_key_is_the_only_thing_that_a_person_has_to_fill_in() -> None:
 
 
 def test_the_dialogs_defaults_are_the_settings_own() -> None:
-    """Ours: whoever changes nothing gets what the README says."""
+    """Whoever changes nothing gets what the README says."""
     key = "a-key-of-nobody-0001"
     filled = read_settings(filled_in(api_key=key))
     bare = read_settings({"BLIKK_API_KEY": key})
@@ -57,13 +57,13 @@ def test_the_dialogs_defaults_are_the_settings_own() -> None:
 
 
 def test_what_a_person_changes_in_the_dialog_reaches_the_server() -> None:
-    """Ours: a limit typed into a dialog holds."""
+    """A limit typed into a dialog holds."""
     settings = read_settings(filled_in(api_key="a-key-of-nobody-0001", max_amount_isk="500", language="is"))
     assert (settings.max_amount_isk, settings.language) == (500, "is")
 
 
 def test_a_host_that_fills_nothing_in_gets_a_server_that_says_so(tmp_path: Path) -> None:
-    """Ours: a placeholder is a wrong setting; the tools are listed, and the first call names what is missing."""
+    """A placeholder is a wrong setting; the tools are listed, and the first call names what is missing."""
     call = {
         "jsonrpc": "2.0",
         "id": 3,
@@ -78,7 +78,7 @@ def test_a_host_that_fills_nothing_in_gets_a_server_that_says_so(tmp_path: Path)
 
 
 def test_the_locks_versions_are_the_bundles() -> None:
-    """Ours: exact, with markers, without hashes."""
+    """Exact, with markers, without hashes."""
     lock = "anyio==4.16.0 \\\n    --hash=sha256:00\npywin32==312 ; sys_platform == 'win32' \\\n    --hash=sha256:01\n"
     assert pins_of(lock) == ["anyio==4.16.0", "pywin32==312 ; sys_platform == 'win32'"]
 
@@ -130,7 +130,7 @@ def test_a_host_does_not_start_the_bundle_before_the_key_is_filled_in(unpacked: 
 
 @pytest.mark.node
 def test_the_unpacked_bundle_lists_its_tools_without_a_key(unpacked: Path, tmp_path: Path) -> None:
-    """Ours: a host that starts it all the same gets the tools, in a home where nothing was ever installed."""
+    """A host that starts it all the same gets the tools, in a home where nothing was ever installed."""
     command, environ = start_of(configured(unpacked, insists=False), tmp_path)
     assert environ["BLIKK_API_KEY"] == "${user_config.api_key}"
     assert tools_of(answers(command, environ)) == NAMES
@@ -139,7 +139,7 @@ def test_the_unpacked_bundle_lists_its_tools_without_a_key(unpacked: Path, tmp_p
 @pytest.mark.node
 @pytest.mark.anyio
 async def test_the_unpacked_bundle_pays_in_the_sandbox(unpacked: Path, sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Ours, the main job: asked for through the bundle, approved by a person, paid once."""
+    """Asked for through the bundle, approved by a person, paid once."""
     config = configured(unpacked, api_key=sandbox.api_key, base_url=sandbox.base_url)
     async with running(*start_of(config, tmp_path)) as server:
         await server.initialize()
@@ -153,7 +153,7 @@ async def test_the_unpacked_bundle_pays_in_the_sandbox(unpacked: Path, sandbox: 
 @pytest.mark.node
 @pytest.mark.anyio
 async def test_a_limit_in_the_bundles_dialog_holds(unpacked: Path, sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Ours: the operator's rules, from a dialog."""
+    """The operator's rules, from a dialog."""
     config = configured(unpacked, api_key=sandbox.api_key, base_url=sandbox.base_url, max_amount_isk="999")
     async with running(*start_of(config, tmp_path)) as server:
         await server.initialize()

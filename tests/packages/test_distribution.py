@@ -41,22 +41,22 @@ def test_a_wheel_of_the_product_alone_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tests/conftest.py", "blikk_evals/run.py", "blikk_mcp/tests/x.py", "scene.py"])
 def test_a_wheel_with_something_else_in_it_is_noticed(tmp_path: Path, name: str) -> None:
-    """Ours: tests, evaluations and examples are for those who have a clone."""
+    """Tests, evaluations and examples are for those who have a clone."""
     assert strangers_in(artefacts(tmp_path, in_wheel=name)) == [name]
 
 
 def test_a_wheel_that_wants_a_framework_is_noticed(tmp_path: Path) -> None:
-    """Ours: a lean process in every IDE; a dependency is a decision."""
+    """A lean process in every IDE; a dependency is a decision."""
     assert strangers_in(artefacts(tmp_path, needs="inspect-ai>=0.3")) == ["inspect-ai"]
 
 
 def test_an_sdist_with_something_else_in_it_is_noticed(tmp_path: Path) -> None:
-    """Ours: what is handed out is what was looked at."""
+    """What is handed out is what was looked at."""
     assert strangers_in(artefacts(tmp_path, in_sdist="evals/x.py")) == ["evals"]
 
 
 def test_the_running_python_is_found_and_every_one_is_what_it_is_called() -> None:
-    """Ours: 3.11 to 3.14, where they are there."""
+    """3.11 to 3.14, where they are there."""
     found = pythons()
     assert "{}.{}".format(*sys.version_info) in found
     assert all(path.exists() for path in found.values())
@@ -76,7 +76,7 @@ def python(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.slow
 def test_what_is_built_holds_the_product_and_nothing_else(built: Built) -> None:
-    """Ours: nothing of the tests, the evaluations and their frameworks reaches a user."""
+    """Nothing of the tests, the evaluations and their frameworks reaches a user."""
     assert strangers_in(built) == []
     with zipfile.ZipFile(built.wheel) as wheel:
         assert {"blikk_mcp/transports/answers.json", "blikk_mcp/card/card.html"} <= set(wheel.namelist())
@@ -84,7 +84,7 @@ def test_what_is_built_holds_the_product_and_nothing_else(built: Built) -> None:
 
 @pytest.mark.slow
 def test_the_wheel_runs_from_uvx_with_no_clone_near(built: Built, python: str, tmp_path: Path) -> None:
-    """Ours: `uvx blikk-mcp demo` is all that a newcomer types."""
+    """`uvx blikk-mcp demo` is all that a newcomer types."""
     environ = bare_machine(tmp_path / "home")
     uvx = [UV, "tool", "run", "--quiet", "--python", python, "--from", str(built.wheel), "blikk-mcp"]
     assert _said([*uvx, "--version"], environ, tmp_path).strip() == f"blikk-mcp {__version__}"
@@ -94,7 +94,7 @@ def test_the_wheel_runs_from_uvx_with_no_clone_near(built: Built, python: str, t
 
 @pytest.mark.slow
 def test_the_wheel_runs_from_pipx_with_no_clone_near(built: Built, python: str, tmp_path: Path) -> None:
-    """Ours: `pipx install` is the other way."""
+    """`pipx install` is the other way."""
     environ = {
         **bare_machine(tmp_path / "home"),
         "PIPX_HOME": str(tmp_path / "p"),

@@ -24,7 +24,7 @@ LINT_SECONDS = 300
 
 
 def test_the_image_runs_without_root_and_keeps_its_state_in_a_volume() -> None:
-    """Ours: a payment server has no business with root; a ledger that goes with its container forgets what was paid."""
+    """A payment server has no business with root; a ledger that goes with its container forgets what was paid."""
     run_time = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", run_time, re.MULTILINE)
     assert re.search(r'^VOLUME \["/state"\]$', run_time, re.MULTILINE)
@@ -33,7 +33,7 @@ def test_the_image_runs_without_root_and_keeps_its_state_in_a_volume() -> None:
 
 
 def test_the_image_installs_what_the_lock_names() -> None:
-    """Ours: with hashes, and in the versions that were tested."""
+    """With hashes, and in the versions that were tested."""
     assert "--require-hashes" in DOCKERFILE
     tested = set(pins_of((ROOT / "requirements.lock").read_text(encoding="utf-8")))
     image = set(pins_of((FOLDER / "requirements.lock").read_text(encoding="utf-8")))
@@ -46,7 +46,7 @@ def test_the_image_installs_what_the_lock_names() -> None:
 
 
 def test_nothing_goes_to_the_build_that_the_image_is_not_made_of() -> None:
-    """Ours: no `.git`, no tests, no secrets in a layer; everything that is copied is let through."""
+    """No `.git`, no tests, no secrets in a layer; everything that is copied is let through."""
     ignored = (FOLDER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in ignored
     copied = {word for line in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE) for word in line.split()}
@@ -55,7 +55,7 @@ def test_nothing_goes_to_the_build_that_the_image_is_not_made_of() -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_a_service_may_do_little(name: str) -> None:
-    """Ours: a root that cannot be written, no capabilities, no port to the outside."""
+    """A root that cannot be written, no capabilities, no port to the outside."""
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -64,7 +64,7 @@ def test_a_service_may_do_little(name: str) -> None:
 
 
 def test_the_database_has_no_network() -> None:
-    """Ours: servers reach it over a socket; what has no network cannot be reached over one."""
+    """Servers reach it over a socket; what has no network cannot be reached over one."""
     assert SERVICES["ledger"]["network_mode"] == "none"
     shared = [volume for volume in SERVICES["ledger"]["volumes"] if volume in SERVICES["server"]["volumes"]]
     assert shared == ["socket:/var/run/postgresql"]
@@ -72,7 +72,7 @@ def test_the_database_has_no_network() -> None:
 
 
 def test_every_setting_reaches_the_composed_server_and_no_secret_is_written_down() -> None:
-    """Ours: a limit that does not arrive does not hold; one that is empty must not come to mean "anybody"."""
+    """A limit that does not arrive does not hold; one that is empty must not come to mean "anybody"."""
     given = SERVICES["server"]["environment"]
     assert set(NAMES) - set(given) == {"BLIKK_API_KEY"}
     decided = {name for name, value in given.items() if value is not None}
@@ -82,7 +82,7 @@ def test_every_setting_reaches_the_composed_server_and_no_secret_is_written_down
 
 
 def test_it_is_said_that_nobody_has_built_them_here() -> None:
-    """Ours: what was not tried is not promised."""
+    """What was not tried is not promised."""
     for file in ("Dockerfile", "compose.yaml", "README.md"):
         assert re.search(r"not been? (?:built|run)|not been run", (FOLDER / file).read_text(encoding="utf-8")), file
 

@@ -34,14 +34,14 @@ SKILL = (ROOT / FOLDER / "skills" / "pay-a-bill" / "SKILL.md").read_text(encodin
 
 
 def test_every_generated_file_is_what_its_source_says() -> None:
-    """Ours: `make docs` writes them; nobody edits one by hand."""
+    """`make docs` writes them; nobody edits one by hand."""
     stale = [name for name, text in generated().items() if (ROOT / name).read_text(encoding="utf-8") != text]
     assert stale == []
 
 
 @BOTH
 def test_every_package_has_the_version(product: Product) -> None:
-    """Ours: one place for it."""
+    """One place for it."""
     files = generated(product)
     manifests = [name for name in files if name.endswith(("plugin.json", "extension.json", "server.json"))]
     assert len(manifests) >= 6
@@ -50,7 +50,7 @@ def test_every_package_has_the_version(product: Product) -> None:
 
 
 def test_a_version_that_is_not_on_pypi_is_started_from_there_by_no_package() -> None:
-    """Ours: until we have the name on PyPI a stranger can take it, and would be handed keys."""
+    """Until we have the name on PyPI a stranger can take it, and would be handed keys."""
     for name, text in generated(PRODUCT).items():
         if not name.endswith("server.json"):
             assert not re.search(r"uvx|pipx install blikk|pip install blikk", text.partition("## Two commands")[0]), (
@@ -60,7 +60,7 @@ def test_a_version_that_is_not_on_pypi_is_started_from_there_by_no_package() -> 
 
 
 def test_a_published_version_is_started_by_its_exact_number() -> None:
-    """Ours: a new version reaches nobody's money without somebody's decision."""
+    """A new version reaches nobody's money without somebody's decision."""
     assert RELEASED.launch == ("uvx", f"blikk-mcp@{__version__}")
     first_command = re.search(r"^    (.+?)  ", generated(RELEASED)["README.md"], re.MULTILINE)
     assert first_command is not None
@@ -95,7 +95,7 @@ def test_an_entry_that_the_registry_would_refuse_is_refused_here(change: Mapping
 
 
 def test_the_registrys_entry_offers_every_setting_but_the_second_way_to_the_key() -> None:
-    """Ours: one table; a key and a file with a key contradict each other."""
+    """One table; a key and a file with a key contradict each other."""
     (package,) = server_json(PRODUCT)["packages"]
     variables = {variable["name"]: variable for variable in package["environmentVariables"]}
     assert set(NAMES) - set(variables) == {"BLIKK_API_KEY_FILE"}
@@ -103,7 +103,7 @@ def test_the_registrys_entry_offers_every_setting_but_the_second_way_to_the_key(
 
 
 def test_a_default_that_a_host_fills_in_changes_nothing() -> None:
-    """Ours: hosts set every default as if a person had; `any` and `never` have to be understood."""
+    """Hosts set every default as if a person had; `any` and `never` have to be understood."""
     filled_in = {setting.name: text for setting in SETTINGS if (text := default(setting)) is not None}
     assert len(filled_in) >= 12
     assert _decided(read_settings({**filled_in, "BLIKK_API_KEY": "a-key-of-nobody-0001"})) == _decided(
@@ -137,14 +137,14 @@ def test_the_link_for_cursor_holds_what_config_prints(product: Product) -> None:
 
 @BOTH
 def test_the_readme_has_both_links(product: Product) -> None:
-    """Ours: a link that is only in the code installs nothing."""
+    """A link that is only in the code installs nothing."""
     text = generated(product)["README.md"]
     assert f"({vscode_link(product)})" in text
     assert f"({cursor_link(product)})" in text
 
 
 def test_claude_code_and_codex_hand_every_setting_on() -> None:
-    """Ours: a limit that does not reach the server is a limit that does not hold."""
+    """A limit that does not reach the server is a limit that does not hold."""
     (entry,) = json.loads(generated()[f"{FOLDER}/.mcp.json"])["mcpServers"].values()
     assert tuple(entry["env_vars"]) == NAMES
     # An `env` would hand Codex a placeholder, literally; it merges the portable entry's into this one.
@@ -184,7 +184,7 @@ def test_the_skill_is_one_that_every_client_takes() -> None:
 
 
 def test_the_skill_speaks_of_tools_and_arguments_that_there_are() -> None:
-    """Ours: a skill that names what is not there sends a model guessing."""
+    """A skill that names what is not there sends a model guessing."""
     arguments = {name for tool in ALL_TOOLS for name in tool.input_schema["properties"]}
     results = {name for tool in ALL_TOOLS for name in tool.output_schema["properties"]}
     known = {tool.name for tool in ALL_TOOLS} | arguments | results | {"not_found"}
@@ -194,7 +194,7 @@ def test_the_skill_speaks_of_tools_and_arguments_that_there_are() -> None:
 
 
 def test_the_skills_keys_are_ones_that_the_tool_takes() -> None:
-    """Ours: the same bill gives the same key, and a key holds no kennitala and no account."""
+    """The same bill gives the same key, and a key holds no kennitala and no account."""
     keys = set(re.findall(r"`(bill:[^`]+:[^`]+)`", SKILL))
     assert len(keys) >= 2
     for key in keys:
@@ -204,7 +204,7 @@ def test_the_skills_keys_are_ones_that_the_tool_takes() -> None:
 
 @BOTH
 def test_an_agent_that_sets_the_server_up_never_handles_the_key(product: Product) -> None:
-    """Ours: a key in a chat is a key in a log; and what an agent is told to run has to exist."""
+    """A key in a chat is a key in a log; and what an agent is told to run has to exist."""
     text = generated(product)["llms-install.md"]
     assert "Do not ask for the API key" in text
     assert "BLIKK_API_KEY=" not in text

@@ -18,7 +18,7 @@ UNCUT = CUT.replace("2026-12-01", "Unreleased")
 
 
 def test_the_changelog_is_this_versions() -> None:
-    """Ours: what is about to be released is written down."""
+    """What is about to be released is written down."""
     assert problems(read_changelog(), __version__, publishing=False) == []
 
 
@@ -40,7 +40,7 @@ def test_a_section_ends_where_the_next_begins() -> None:
     ],
 )
 def test_a_changelog_that_is_not_ready_is_noticed(text: str, version: str, publishing: bool, said: str) -> None:
-    """Ours: another version on top, no date on the day, nothing listed."""
+    """Another version on top, no date on the day, nothing listed."""
     assert said in "; ".join(problems(text, version, publishing=publishing))
 
 
@@ -52,13 +52,13 @@ def test_a_changelog_that_is_ready_passes(text: str) -> None:
 
 @pytest.mark.parametrize("licence", ["MIT", "BSD License", "Apache-2.0 OR BSD-3-Clause", "LGPLv2+", "PSF-2.0"])
 def test_a_licence_that_lets_others_run_the_program_is_taken(licence: str) -> None:
-    """Ours: python-stdnum's LGPL among them, since it is a library of its own."""
+    """Python-stdnum's LGPL among them, since it is a library of its own."""
     assert is_taken(licence)
 
 
 @pytest.mark.parametrize("licence", ["", "AGPL-3.0-only", "GNU Affero General Public License v3", "Proprietary"])
 def test_a_licence_that_does_not_is_not(licence: str) -> None:
-    """Ours: nor is one that is not told."""
+    """Nor is one that is not told."""
     assert not is_taken(licence)
 
 
@@ -73,7 +73,7 @@ def test_a_bill_of_materials_that_leaves_something_out_is_refused() -> None:
 
 
 def test_a_bill_of_materials_names_no_file_of_the_machine_it_was_made_on() -> None:
-    """Ours: no path of anybody's machine leaves it."""
+    """No path of anybody's machine leaves it."""
     ours = {"name": "blikk-mcp", "externalReferences": [{"url": "file:///somewhere/x.whl", "type": "distribution"}]}
     theirs = {"name": "httpx", "externalReferences": [{"url": "https://example.org", "type": "website"}]}
     bill = without_paths({"components": [ours, theirs]})

@@ -30,7 +30,7 @@ def _argument(surface: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_the_surface_is_all_that_there_is() -> None:
-    """Ours: every tool, every setting, every revision."""
+    """Every tool, every setting, every revision."""
     surface = current()
     assert set(surface["tools"]) == {"create_payment", "get_payment_status", "await_payment", "list_payments"}
     assert tuple(surface["settings"]) == NAMES
@@ -66,7 +66,7 @@ BREAKS: dict[str, Edit] = {
 
 @pytest.mark.parametrize("said", BREAKS)
 def test_what_breaks_is_said_to_break(said: str) -> None:
-    """Ours: what worked with the last release may not work with this one."""
+    """What worked with the last release may not work with this one."""
     assert changed(BREAKS[said]) == [f"**breaks** {said}"]
 
 
@@ -88,12 +88,12 @@ QUIET: dict[str, Edit] = {
 
 @pytest.mark.parametrize("said", QUIET)
 def test_what_breaks_nothing_is_said_all_the_same(said: str) -> None:
-    """Ours: a model acts on words; a change of them is a change."""
+    """A model acts on words; a change of them is a change."""
     assert changed(QUIET[said]) == [said]
 
 
 def test_the_last_release_is_the_newest_one_before_this(tmp_path: Path) -> None:
-    """Ours: by number, not by letter, and never this one itself."""
+    """By number, not by letter, and never this one itself."""
     for version in ("0.2.0", "0.9.0", "0.10.0", "0.11.0"):
         (tmp_path / f"{version}.json").write_text(as_json({"of": version}), encoding="utf-8")
     assert last_release("0.11.0", tmp_path) == ("0.10.0", {"of": "0.10.0"})
@@ -101,7 +101,7 @@ def test_the_last_release_is_the_newest_one_before_this(tmp_path: Path) -> None:
 
 
 def test_the_changelogs_draft_compares_with_a_stored_release() -> None:
-    """Ours: one file a release, which this version can still be compared with."""
+    """One file a release, which this version can still be compared with."""
     stored = sorted(FOLDER.glob("*.json"))
     assert stored
     for path in stored:

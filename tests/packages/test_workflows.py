@@ -20,7 +20,7 @@ FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
 def test_a_release_is_made_from_a_tag_and_nothing_else() -> None:
-    """Ours: not from a branch, not from a pull request, not by a button."""
+    """Not from a branch, not from a pull request, not by a button."""
     # YAML 1.1 reads `on` as true.
     assert WORKFLOW[True] == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}}
 
@@ -41,7 +41,7 @@ def test_every_action_is_pinned_to_a_commit(workflow: Path) -> None:
 
 
 def test_a_job_has_the_permissions_it_needs_and_no_others() -> None:
-    """Ours: only PyPI's job and those that attest may ask for an identity; only the last writes to the repository."""
+    """Only PyPI's job and those that attest may ask for an identity; only the last writes to the repository."""
     assert WORKFLOW["permissions"] == {}
     writers = {
         name: {right for right, how in job["permissions"].items() if how == "write"} for name, job in JOBS.items()
@@ -56,7 +56,7 @@ def test_a_job_has_the_permissions_it_needs_and_no_others() -> None:
 
 
 def test_nothing_is_handed_out_before_it_was_checked() -> None:
-    """Ours: check, then PyPI, then what names the package on PyPI, then the page."""
+    """Check, then PyPI, then what names the package on PyPI, then the page."""
     needs = {name: job.get("needs") for name, job in JOBS.items()}
     assert needs == {
         "check": None,
@@ -77,7 +77,7 @@ def test_pypi_is_published_to_without_a_token() -> None:
 
 @EVERY
 def test_a_workflow_has_no_permission_but_what_a_job_asks_for(workflow: Path) -> None:
-    """Ours: a job that names none has none."""
+    """A job that names none has none."""
     assert yaml.safe_load(workflow.read_text(encoding="utf-8"))["permissions"] == {}
 
 
@@ -97,7 +97,7 @@ def test_the_registrys_domain_is_the_publishers() -> None:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
 def test_a_form_asks_for_nothing_secret(form: Path) -> None:
-    """Ours: whoever fills it in is told first; ids are unique, as GitHub wants."""
+    """Whoever fills it in is told first; ids are unique, as GitHub wants."""
     told = yaml.safe_load(form.read_text(encoding="utf-8"))
     if form.stem == "config":
         assert told == {"blank_issues_enabled": False}
@@ -109,7 +109,7 @@ def test_a_form_asks_for_nothing_secret(form: Path) -> None:
 
 
 def test_dependabot_looks_at_every_place_that_pins_something() -> None:
-    """Ours: a folder with a package.json that nobody watches grows old."""
+    """A folder with a package.json that nobody watches grows old."""
     config = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
     watched = {
         folder

@@ -40,7 +40,7 @@ def test_every_status_of_blikks_is_read(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["COMPLETED", "success", "", None, 1, [], {}, True])
 def test_an_unknown_status_is_neither_success_nor_failure(word: object) -> None:
-    """Ours: others guessed at status words, and lost payments over it."""
+    """Others guessed at status words, and lost payments over it."""
     assert payment(status=word).status is Status.OTHER
 
 
@@ -61,7 +61,7 @@ def test_a_missing_link_is_no_link(url: object) -> None:
     "url", ["https://bank.example/\x00", "https://bank.example/\ud800", "https://bank.example/" + "a" * 9000]
 )
 def test_a_link_that_no_database_takes_is_kept_as_one_that_no_person_gets(url: str) -> None:
-    """Ours: a hostile link must not stop the payment's id from being written down."""
+    """A hostile link must not stop the payment's id from being written down."""
     kept = payment(redirectUrl=url).redirect_url
     assert len(kept.encode()) <= 3 * 2049
     assert "\x00" not in kept
@@ -106,20 +106,20 @@ def test_a_currency_is_three_letters_or_nothing(currency: object) -> None:
 
 
 def test_a_message_is_cleaned() -> None:
-    """Ours: what a bank says can carry instructions, links and identity numbers."""
+    """What a bank says can carry instructions, links and identity numbers."""
     assert payment(message=f"<b>Go</b> to https://evil.example with {KENNITALA}").bank_text == "Go to (link) with ••••"
     assert payment(message={"a": 1}).bank_text == ""
 
 
 @pytest.mark.parametrize("payment_id", [None, 7, "", ".", "..", "a/b", "a b", "a\u0000", "á", "a" * 129, ["a"], True])
 def test_an_answer_without_a_usable_id_is_unreadable(payment_id: object) -> None:
-    """Ours: an id that cannot be asked for again is none."""
+    """An id that cannot be asked for again is none."""
     with pytest.raises(Unreadable):
         payment(id=payment_id)
 
 
 def test_an_id_that_holds_the_key_is_unreadable() -> None:
-    """Ours: it would carry the key into ledger, logs and the agent's context."""
+    """It would carry the key into ledger, logs and the agent's context."""
     with pytest.raises(Unreadable):
         parse_payment(b'{"id": "key"}', str, lambda text: "key" in text)
 
@@ -169,7 +169,7 @@ def test_json_is_read_strictly_and_within_bounds(body: bytes | None) -> None:
 
 
 def test_json_at_the_bounds_is_read() -> None:
-    """Ours: the bounds are inclusive."""
+    """The bounds are inclusive."""
     assert parse_json(b'{"a": [9223372036854775807, -9223372036854775808, 1.5, null, true]}') is not None
     assert parse_json(b"[" * 32 + b"1" + b"]" * 32) is not None
     assert parse_json(b"{}".rjust(256 * 1024)) == {}
@@ -215,7 +215,7 @@ def test_problem_details_are_told_without_what_they_repeat() -> None:
     ],
 )
 def test_an_error_that_says_nothing_has_no_text(document: str) -> None:
-    """Ours: empty and foreign bodies happen, and must not become another error."""
+    """Empty and foreign bodies happen, and must not become another error."""
     assert problem(json.loads(document)) == ""
 
 
@@ -236,7 +236,7 @@ def test_a_plain_text_error_is_told_and_any_other_is_not(content_type: str, body
 
 
 def test_every_string_of_a_document_is_redacted() -> None:
-    """Ours: names too."""
+    """Names too."""
     assert map_strings({"key": ["key", {"a": "key"}, 1, None]}, lambda text: text.replace("key", "-")) == {
         "-": ["-", {"a": "-"}, 1, None]
     }
@@ -267,7 +267,7 @@ FIELDS = st.fixed_dictionaries(
 )
 @example(b'{"id": "a", "status": {"a": []}}')
 def test_any_answer_is_a_payment_or_unreadable(body: bytes) -> None:
-    """Ours, for any bytes: a typed answer or a typed error, and text that can be stored."""
+    """A typed answer or a typed error, and text that can be stored."""
     text = problem_text(RawAnswer(400, "text/plain", body=body), str)
     assert len(text) <= 300
     text.encode()

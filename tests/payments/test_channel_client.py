@@ -137,7 +137,7 @@ async def test_a_payment_can_be_created_in_any_status(word: str) -> None:
 
 @pytest.mark.parametrize("extra", [{}, {"status": None}, {"status": 3}, {"status": ["DRAFT"]}])
 async def test_a_created_payment_without_a_usable_status_is_still_created(extra: dict[str, object]) -> None:
-    """Ours: a 2xx with an id is created, whatever its status."""
+    """A 2xx with an id is created, whatever its status."""
     async with loopback(as_json(201, {"id": "pay-1", **extra})) as server:
         channel = client(server.base_url)
         payment = await channel.create(ORDER)
@@ -171,7 +171,7 @@ async def test_a_refusal_is_definite(status: int) -> None:
     ids=["empty", "garbage", "compressed", "huge", "cut off", "dripping"],
 )
 async def test_a_refusal_stays_definite_when_its_body_cannot_be_read(answer: Answer) -> None:
-    """Ours: the status alone says that there is no payment."""
+    """The status alone says that there is no payment."""
     async with loopback(answer) as server:
         error = await create_error(server, IMPATIENT)
     assert (type(error), error.status, error.bank_text) == (Refused, 400, "")
@@ -181,7 +181,7 @@ async def test_a_refusal_stays_definite_when_its_body_cannot_be_read(answer: Ans
 
 
 async def test_a_refused_connection_is_definite() -> None:
-    """Ours: without a connection nothing was sent."""
+    """Without a connection nothing was sent."""
     channel = client(f"http://127.0.0.1:{free_port()}/paymentchannel")
     with pytest.raises(NotSent):
         await channel.create(ORDER)
@@ -189,7 +189,7 @@ async def test_a_refused_connection_is_definite() -> None:
 
 
 async def test_a_name_that_does_not_resolve_is_definite(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: without an address nothing was sent."""
+    """Without an address nothing was sent."""
 
     def unknown(*args: object, **kwargs: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
@@ -203,7 +203,7 @@ async def test_a_name_that_does_not_resolve_is_definite(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Not TLS\r\n\r\n", b"", None], ids=["garbage", "end", "silence"])
 async def test_a_failed_tls_handshake_is_definite_and_shows_nothing(greeting: bytes | None) -> None:
-    """Ours: the request waits for TLS. An error, an end and a time-out of the handshake: all the same."""
+    """The request waits for TLS. An error, an end and a time-out of the handshake: all the same."""
     heard = bytearray()
 
     async def speak(stream: anyio.abc.SocketStream) -> None:
@@ -235,7 +235,7 @@ async def test_a_failed_tls_handshake_is_definite_and_shows_nothing(greeting: by
 async def test_settings_of_the_environment_that_do_not_work_are_definite(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """Ours: a proxy that needs another package, or missing certificates, stop all before it is sent."""
+    """A proxy that needs another package, or missing certificates, stop all before it is sent."""
     monkeypatch.setenv(name, value)
     channel = client("https://blikk.example/paymentchannel")
     with pytest.raises(NotSent):
@@ -246,7 +246,7 @@ async def test_settings_of_the_environment_that_do_not_work_are_definite(
 
 
 async def test_a_key_that_cannot_be_a_header_is_definite_and_not_told() -> None:
-    """Ours: the HTTP library refuses it, and puts it into its error text."""
+    """The HTTP library refuses it, and puts it into its error text."""
     async with loopback(as_json(201, CREATED)) as server:
         channel = ChannelClient(server.base_url, SecretStr(CANARY + "\n"))
         with pytest.raises(NotSent) as caught:
@@ -257,7 +257,7 @@ async def test_a_key_that_cannot_be_a_header_is_definite_and_not_told() -> None:
 
 
 async def test_a_closed_client_sends_nothing() -> None:
-    """Ours: shutting down must not leave an unknown outcome."""
+    """Shutting down must not leave an unknown outcome."""
     async with loopback(as_json(201, CREATED)) as server:
         channel = client(server.base_url)
         await channel.aclose()
@@ -301,7 +301,7 @@ async def test_a_closed_client_sends_nothing() -> None:
     ],
 )
 async def test_a_lost_answer_is_uncertain_and_never_sent_again(answer: Answer) -> None:
-    """Ours: Blikk has no idempotency key and no search, so a payment may exist and must not be made twice."""
+    """Blikk has no idempotency key and no search, so a payment may exist and must not be made twice."""
     async with loopback(answer) as server:
         error = await create_error(server, IMPATIENT)
     assert type(error) is Uncertain
@@ -312,7 +312,7 @@ async def test_a_lost_answer_is_uncertain_and_never_sent_again(answer: Answer) -
     "status", [204, 205, 300, 301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 418, 425, 429]
 )
 async def test_a_status_that_nobody_documents_is_uncertain(status: int) -> None:
-    """Ours: what Blikk's page does not name as an error case may have made a payment."""
+    """What Blikk's page does not name as an error case may have made a payment."""
     async with loopback(http(status, b"", ("Location", "/paymentchannel/payment"), ("Retry-After", "0"))) as server:
         error = await create_error(server)
     assert (type(error), error.status) == (Uncertain, status)
@@ -328,7 +328,7 @@ async def test_a_failure_of_the_server_is_uncertain(status: int) -> None:
 
 @pytest.mark.parametrize("location", ["//[", "http://\x00bad", "https://evil.example/", "/\\", "javascript:x"])
 async def test_a_redirect_is_never_followed_whatever_it_points_to(location: str) -> None:
-    """Ours: following it would send the payment twice, and the key to another host."""
+    """Following it would send the payment twice, and the key to another host."""
     line = f"HTTP/1.1 307 Said\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
     async with loopback(raw(line.encode("latin-1"))) as server:
         error = await create_error(server)
@@ -358,7 +358,7 @@ async def test_a_redirect_is_never_followed_whatever_it_points_to(location: str)
     ],
 )
 async def test_a_success_that_cannot_be_understood_is_uncertain(answer: Answer) -> None:
-    """Ours: a 2xx without a usable id cannot be followed up, and money may move."""
+    """A 2xx without a usable id cannot be followed up, and money may move."""
     async with loopback(answer) as server:
         error = await create_error(server)
     assert (type(error), error.status) == (Uncertain, 201)
@@ -408,7 +408,7 @@ class FailingTransport(httpx.AsyncBaseTransport):
 async def test_whether_anything_was_sent_is_told_by_the_first_byte_and_not_by_the_error(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception], after: bool, meaning: type[ChannelError]
 ) -> None:
-    """Ours: a broken upload frees no key, and a proxy that breaks before the tunnel stands loses no answer."""
+    """A broken upload frees no key, and a proxy that breaks before the tunnel stands loses no answer."""
     monkeypatch.setattr(FailingTransport, "error", error)
     monkeypatch.setattr(FailingTransport, "after_the_first_byte", after)
     monkeypatch.setattr(httpx, "AsyncHTTPTransport", FailingTransport)
@@ -420,7 +420,7 @@ async def test_whether_anything_was_sent_is_told_by_the_first_byte_and_not_by_th
 
 
 async def test_a_server_that_resets_in_mid_upload_is_uncertain() -> None:
-    """Ours: what a server did with the half that it took, nobody knows."""
+    """What a server did with the half that it took, nobody knows."""
 
     async def reset_early(stream: anyio.abc.SocketStream) -> None:
         await stream.receive(20)
@@ -443,7 +443,7 @@ async def test_a_server_that_resets_in_mid_upload_is_uncertain() -> None:
     ("coding", "pack"), [("gzip", gzip.compress), ("X-GZIP", gzip.compress), ("deflate", zlib.compress)]
 )
 async def test_a_packed_answer_that_nobody_asked_for_is_unpacked(coding: str, pack: Callable[[bytes], bytes]) -> None:
-    """Ours: some servers ignore `identity`, and a payment that was created must not become an unknown one."""
+    """Some servers ignore `identity`, and a payment that was created must not become an unknown one."""
     packed = http(201, pack(json.dumps(CREATED).encode()), ("Content-Encoding", coding))
     problem = http(400, pack(b'{"detail": "Not so"}'), ("Content-Encoding", coding))
     async with loopback(packed, packed, problem) as server:
@@ -456,7 +456,7 @@ async def test_a_packed_answer_that_nobody_asked_for_is_unpacked(coding: str, pa
 
 
 async def test_an_answer_that_unpacks_to_gigabytes_is_not_unpacked() -> None:
-    """Ours: a few bytes must not cost the memory of the machine."""
+    """A few bytes must not cost the memory of the machine."""
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1024 * 1024)) for _ in range(200)) + packer.flush()
     async with loopback(http(201, bomb, ("Content-Encoding", "gzip"))) as server:
@@ -473,7 +473,7 @@ async def test_an_answer_that_unpacks_to_gigabytes_is_not_unpacked() -> None:
 
 
 async def test_cancelling_a_create_propagates() -> None:
-    """Ours: the caller, who keeps the claim, decides what a cancelled create means."""
+    """The caller, who keeps the claim, decides what a cancelled create means."""
     async with loopback(hang) as server:
         channel = client(server.base_url)
         with anyio.move_on_after(0.2) as scope:
@@ -512,7 +512,7 @@ async def test_a_refused_read_is_not_asked_again(status: int) -> None:
     ],
 )
 async def test_a_read_that_fails_in_passing_is_asked_again(answer: Answer) -> None:
-    """Ours: one 503 must not end a wait; an answer about another payment is no answer."""
+    """One 503 must not end a wait; an answer about another payment is no answer."""
     pauses: list[float] = []
     async with loopback(answer, as_json(200, {"id": "pay-1", "status": "SUCCESS"})) as server:
         channel = client(server.base_url, timeouts=IMPATIENT, pauses=pauses)
@@ -523,7 +523,7 @@ async def test_a_read_that_fails_in_passing_is_asked_again(answer: Answer) -> No
 
 
 async def test_a_read_gives_up_after_its_attempts_with_growing_pauses() -> None:
-    """Ours: every loop has a bound; many clients must not come back at the same moment."""
+    """Every loop has a bound; many clients must not come back at the same moment."""
     pauses: list[float] = []
     async with loopback(http(503)) as server:
         channel = client(server.base_url, pauses=pauses)
@@ -536,7 +536,7 @@ async def test_a_read_gives_up_after_its_attempts_with_growing_pauses() -> None:
 
 
 async def test_a_server_that_cannot_be_reached_is_a_failed_read() -> None:
-    """Ours: says nothing about the payment."""
+    """Says nothing about the payment."""
     pauses: list[float] = []
     channel = client(f"http://127.0.0.1:{free_port()}/paymentchannel", pauses=pauses)
     with pytest.raises(ReadFailed):
@@ -547,7 +547,7 @@ async def test_a_server_that_cannot_be_reached_is_a_failed_read() -> None:
 
 @pytest.mark.parametrize("status", [302, 400, 405, 410, 422])
 async def test_a_read_that_will_not_get_better_is_not_asked_again(status: int) -> None:
-    """Ours: only what passes by itself is worth another try."""
+    """Only what passes by itself is worth another try."""
     async with loopback(http(status, b"", ("Location", "/elsewhere"))) as server:
         error = await read_error(server)
     assert (type(error), error.status) == (ReadFailed, status)
@@ -575,7 +575,7 @@ async def test_a_wish_to_retry_much_later_ends_the_question_rather_than_being_cu
 
 
 async def test_a_failed_read_tells_when_to_come_back() -> None:
-    """Ours: the caller's own waiting loop can keep to it."""
+    """The caller's own waiting loop can keep to it."""
     async with loopback(http(429, b"", ("Retry-After", "7"))) as server:
         error = await read_error(server)
     assert isinstance(error, ReadFailed)
@@ -593,7 +593,7 @@ def test_retry_after_is_read_as_seconds_or_date_and_never_fails() -> None:
 
 
 def test_jitter_spreads_a_pause_between_half_and_whole() -> None:
-    """Ours: many clients must not come back at the same moment."""
+    """Many clients must not come back at the same moment."""
     assert [pause_seconds(2, jitter, 0.0) for jitter in (0.0, 0.5, 1.0)] == [0.5, 0.75, 1.0]
 
 
@@ -629,7 +629,7 @@ async def test_every_request_carries_the_key_and_nothing_else_does() -> None:
 
 
 async def test_a_payment_id_is_encoded_into_the_path() -> None:
-    """Ours: an id is opaque, and must not change which address is asked."""
+    """An id is opaque, and must not change which address is asked."""
     async with loopback(as_json(200, {"id": "a:b~c", "status": "PENDING"})) as server:
         channel = client(server.base_url)
         await channel.read("a:b~c")
@@ -639,7 +639,7 @@ async def test_a_payment_id_is_encoded_into_the_path() -> None:
 
 @pytest.mark.parametrize("payment_id", ["", ".", "..", "a/b", "a?b", "a b", "á", "a\n", "%2e", "a" * 129, "٣"])
 async def test_what_cannot_be_an_id_is_never_asked_for(payment_id: str) -> None:
-    """Ours: such an id would leave its place in the path."""
+    """Such an id would leave its place in the path."""
     async with loopback(http(200)) as server:
         channel = client(server.base_url)
         with pytest.raises(ReadRefused) as caught:
@@ -651,7 +651,7 @@ async def test_what_cannot_be_an_id_is_never_asked_for(payment_id: str) -> None:
 
 
 async def test_a_payment_goes_out_on_a_connection_of_its_own() -> None:
-    """Ours: a connection that died while idle must not turn a payment into an unknown outcome."""
+    """A connection that died while idle must not turn a payment into an unknown outcome."""
     paid = {"id": "pay-1", "status": "PENDING"}
     async with loopback(as_json(200, paid)) as server:
         channel = client(server.base_url)
@@ -664,7 +664,7 @@ async def test_a_payment_goes_out_on_a_connection_of_its_own() -> None:
 
 
 async def test_a_cookie_is_never_kept() -> None:
-    """Ours: Blikk documents none, and state between calls is somebody's way to link them."""
+    """Blikk documents none, and state between calls is somebody's way to link them."""
     async with loopback(as_json(200, CREATED, ("Set-Cookie", "a=b; Path=/"))) as server:
         channel = client(server.base_url)
         await channel.read("pay-1")
@@ -674,7 +674,7 @@ async def test_a_cookie_is_never_kept() -> None:
 
 
 async def test_a_proxy_never_sees_loopback_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: the sandbox's traffic never leaves the machine."""
+    """The sandbox's traffic never leaves the machine."""
     async with loopback(as_json(200, CREATED)) as server, loopback(http(403)) as proxy:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
@@ -685,7 +685,7 @@ async def test_a_proxy_never_sees_loopback_traffic(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_netrc_file_adds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Ours: credentials of this machine are none of Blikk's business."""
+    """Credentials of this machine are none of Blikk's business."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password something\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
@@ -721,7 +721,7 @@ def test_a_base_url_that_could_leak_the_key_is_refused(base_url: str) -> None:
 
 
 async def test_the_key_in_an_answer_goes_nowhere() -> None:
-    """Ours: an answer that echoes the key must not carry it to ledger, logs or agent."""
+    """An answer that echoes the key must not carry it to ledger, logs or agent."""
 
     def redact(text: str) -> str:
         return text.replace(CANARY, "[key]")
@@ -742,7 +742,7 @@ async def test_the_key_in_an_answer_goes_nowhere() -> None:
 
 
 async def test_nothing_of_a_request_is_logged_by_the_client_itself(caplog: pytest.LogCaptureFixture) -> None:
-    """Ours: key, kennitalas and accounts are in no log, not even the HTTP library's most talkative one."""
+    """Key, kennitalas and accounts are in no log, not even the HTTP library's most talkative one."""
     caplog.set_level(logging.DEBUG)
     async with loopback(as_json(201, CREATED)) as server:
         channel = client(server.base_url)
@@ -752,7 +752,7 @@ async def test_nothing_of_a_request_is_logged_by_the_client_itself(caplog: pytes
 
 
 def test_importing_the_client_does_not_import_the_http_library() -> None:
-    """Ours: httpx costs start-up time in every IDE window, and a listing of tools needs none of it."""
+    """Httpx costs start-up time in every IDE window, and a listing of tools needs none of it."""
     program = "import sys, blikk_payments.channel.client; sys.exit('httpx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
     assert done.returncode == 0

@@ -153,7 +153,7 @@ BROKEN: dict[str, Proxy] = {
 async def test_a_proxy_that_breaks_before_the_tunnel_stands_sent_nothing(
     monkeypatch: pytest.MonkeyPatch, story: str
 ) -> None:
-    """Ours: nothing counts as sent before TLS with Blikk stands; and the proxy hears of the host only."""
+    """Nothing counts as sent before TLS with Blikk stands; and the proxy hears of the host only."""
     async with proxy(monkeypatch, BROKEN[story]) as heard:
         channel = ChannelClient(BLIKK, SecretStr(CANARY), timeouts=IMPATIENT)
         with pytest.raises(NotSent):
@@ -167,7 +167,7 @@ async def test_a_proxy_that_breaks_before_the_tunnel_stands_sent_nothing(
 
 @pytest.mark.parametrize("port", ["99999", "0", "65536", "-1", "a", "1"])
 async def test_a_proxy_that_cannot_be_connected_to_sent_nothing(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
-    """Ours: a mistyped proxy is a setting to correct, and costs nobody the day's limit."""
+    """A mistyped proxy is a setting to correct, and costs nobody the day's limit."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     channel = ChannelClient(BLIKK, SecretStr(CANARY), timeouts=IMPATIENT)
     with pytest.raises(NotSent):
@@ -178,7 +178,7 @@ async def test_a_proxy_that_cannot_be_connected_to_sent_nothing(monkeypatch: pyt
 async def test_a_proxy_that_offers_another_certificate_than_blikks_sent_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Ours: a proxy that opens TLS is not Blikk, unless its certificate is trusted here."""
+    """A proxy that opens TLS is not Blikk, unless its certificate is trusted here."""
     async with (
         loopback(as_json(201, CREATED), context=certified(tmp_path, "blikk.example")) as blikk,
         proxy(monkeypatch, forwards(blikk.port)),
@@ -194,7 +194,7 @@ async def test_a_proxy_that_offers_another_certificate_than_blikks_sent_nothing(
 async def test_through_a_sound_proxy_a_payment_is_made_and_its_secrets_stay_secret(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, of_proxy: bool
 ) -> None:
-    """Ours: with `SSLKEYLOGFILE` Python would write down what decrypts the key; neither of Blikk's TLS nor a proxy's."""
+    """With `SSLKEYLOGFILE` Python would write down what decrypts the key; neither of Blikk's TLS nor a proxy's."""
     log = tmp_path / "keys"
     monkeypatch.setenv("SSLKEYLOGFILE", str(log))
     async with loopback(as_json(201, CREATED), context=certified(tmp_path, "blikk.example")) as blikk:
@@ -219,7 +219,7 @@ async def test_through_a_sound_proxy_a_payment_is_made_and_its_secrets_stay_secr
 async def test_what_breaks_once_the_tunnel_stands_is_uncertain(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: Answer
 ) -> None:
-    """Ours: from then on the request may have arrived."""
+    """From then on the request may have arrived."""
     async with loopback(answer, context=certified(tmp_path, "blikk.example")) as blikk:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         async with proxy(monkeypatch, forwards(blikk.port)):
@@ -234,7 +234,7 @@ async def test_what_breaks_once_the_tunnel_stands_is_uncertain(
 async def test_a_proxy_that_keeps_breaking_leaves_no_connection_behind(
     monkeypatch: pytest.MonkeyPatch, story: str
 ) -> None:
-    """Ours: a pool that fills up with dead connections would fail for a reason of its own, and for good."""
+    """A pool that fills up with dead connections would fail for a reason of its own, and for good."""
     async with proxy(monkeypatch, BROKEN[story]) as heard:
         channel = ChannelClient(BLIKK, SecretStr(CANARY), timeouts=Timeouts(connect_seconds=0.2, read_seconds=0.05))
         for _ in range(MAX_CONNECTIONS + 2):

@@ -62,7 +62,7 @@ def test_a_process_that_dies_at_one_of_some_lines_of_a_create_has_not_paid_twice
 def test_a_process_that_dies_at_any_line_of_a_create_has_not_paid_twice(
     plain: Report, tell: list[tuple[str, Report]]
 ) -> None:
-    """Issue: SIGKILL at every line, zero double payments, every payment of the bank's known or reported unknown."""
+    """SIGKILL at every line, zero double payments, every payment of the bank's known or reported unknown."""
     tell.append(("every line of a create", plain))
 
     assert broken(plain) == []
@@ -74,7 +74,7 @@ def test_a_process_that_dies_at_any_line_of_a_create_has_not_paid_twice(
 def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
     plain: Report, tell: list[tuple[str, Report]]
 ) -> None:
-    """Issue: and at every line of the recovery. All that a dead process leaves is files: one crash for each such state."""
+    """And at every line of the recovery. All that a dead process leaves is files: one crash for each such state."""
     first_with = {point.left: point.first for point in reversed(plain.points)}
     crashes = tuple(sorted(first_with.values()))
 
@@ -101,7 +101,7 @@ def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
     ids=lambda world: world.name,
 )
 def test_a_crash_in_any_other_story_ends_no_worse(world: World, known: World, tell: list[tuple[str, Report]]) -> None:
-    """Ours: the answer lost, refused, a person asked, the ledger called as the server does, several at once or in turn."""
+    """The answer lost, refused, a person asked, the ledger called as the server does, several at once or in turn."""
     report = carry_out(Plan(world, every=1 if FULL else 20, new_to=(known,)), PROCESSES)
 
     tell.append((f"the story {world.name!r}", report))
@@ -111,7 +111,7 @@ def test_a_crash_in_any_other_story_ends_no_worse(world: World, known: World, te
 
 @pytest.mark.slow
 def test_a_crash_in_mid_http_has_not_paid_twice(tell: list[tuple[str, Report]]) -> None:
-    """Issue: the lines of the channel too, over real HTTP, at a sandbox that is slow to show its payments."""
+    """The lines of the channel too, over real HTTP, at a sandbox that is slow to show its payments."""
     with run_sandbox_in_thread(life="slow_to_show") as sandbox:
         world = World("http", base_url=sandbox.base_url, api_key=sandbox.api_key)
         plan = Plan(world, every=1 if FULL else 50, new_to=(PLAIN,), control_url=sandbox.control_url)
@@ -127,7 +127,7 @@ def test_a_crash_in_mid_http_has_not_paid_twice(tell: list[tuple[str, Report]]) 
 def test_a_crash_with_the_ledger_in_postgresql_has_not_paid_twice(
     postgres: PostgresServer, tell: list[tuple[str, Report]]
 ) -> None:
-    """Issue 17: the crash harness on both engines. A sample: most lines, and the money logic, are those of SQLite too."""
+    """The crash harness on both engines. A sample: most lines, and the money logic, are those of SQLite too."""
     every = 1 if FULL else SAMPLE_ON_POSTGRESQL
     report = carry_out(Plan(World("postgresql", server=postgres.address), every=every), PROCESSES)
 

@@ -96,7 +96,7 @@ def test_a_kennitala_is_ten_digits_however_it_is_written(text: str) -> None:
     ],
 )
 def test_what_is_not_ten_ascii_digits_is_no_kennitala_and_is_not_repeated(text: str) -> None:
-    """Ours: "10 digits" is the only hard rule, and an error must not spread a mistyped identity number."""
+    """Ten digits are the only hard rule, and an error must not spread a mistyped identity number."""
     with pytest.raises(ValueError, match=r"^a kennitala has 10 digits") as caught:
         parse_kennitala(text)
     assert [text for told in (str(caught.value),) if text and text in told] == []
@@ -126,7 +126,7 @@ def test_doubts_about_a_kennitala_are_warnings_only(kennitala: str, doubts: bool
 
 @given(st.from_regex(r"[0-9]{10}", fullmatch=True))
 def test_every_ten_digits_can_be_judged(kennitala: str) -> None:
-    """Ours: a doubt is an answer, never an error."""
+    """A doubt is an answer, never an error."""
     assert kennitala_doubts(kennitala) in (True, False)
 
 
@@ -141,7 +141,7 @@ def test_an_icelandic_iban_is_normalised(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["GB29 NWBK 6016 1331 9268 19", "DE89370400440532013000", "NO9386011117947"])
 def test_a_valid_iban_of_another_country_passes(text: str) -> None:
-    """Ours: whether Blikk takes them is not documented, so they are let through."""
+    """Whether Blikk takes them is not documented, so they are let through."""
     assert parse_iban(text) == text.replace(" ", "")
 
 
@@ -174,7 +174,7 @@ def test_what_is_not_an_iban_is_refused_and_not_repeated(text: str) -> None:
 
 @pytest.mark.parametrize("country", ["IS", "DE"])
 def test_one_account_has_one_iban_only(country: str) -> None:
-    """Ours: mod 97 alone takes 00, 01 and 99 for 97, 98 and 02: a duplicate would pass under another name."""
+    """Mod 97 alone takes 00, 01 and 99 for 97, 98 and 02: a duplicate would pass under another name."""
     length = {"IS": 22, "DE": 18}[country]
     accepted: dict[str, str] = {}
     for account in range(300):
@@ -199,13 +199,13 @@ def test_a_bban_is_twelve_digits(text: str) -> None:
     "text", ["", "01592600765", "0159260076545", "0159-26-00765a", "٠١٥٩٢٦٠٠٧٦٥٤", "０15926007654", "0" * 200]
 )
 def test_what_is_not_twelve_ascii_digits_is_no_bban(text: str) -> None:
-    """Ours: no guess about leading zeros that were left out."""
+    """No guess about leading zeros that were left out."""
     with pytest.raises(ValueError, match=r"^a BBAN has 12 digits"):
         parse_bban(text)
 
 
 def test_an_account_is_the_same_by_iban_and_by_bban() -> None:
-    """Ours: limits, lists and duplicates go by the account, however it was written."""
+    """Limits, lists and duplicates go by the account, however it was written."""
     by_iban = account_key_of_iban(parse_iban(SAMPLE_IBAN))
     assert by_iban == account_key_of_bban(parse_bban("0159-26-007654")) == "IS015926007654"
     assert account_key_of_iban("DE89370400440532013000") == "DE89370400440532013000"
@@ -243,7 +243,7 @@ def test_kronur_are_written_as_people_write_them() -> None:
 
 @pytest.mark.parametrize("text", ["Jón Þór Ægisson", "O'Brien & Sons (ehf.)", "李小龍", "Zoë 🙂", "a"])
 def test_a_name_that_people_can_read_is_left_as_it_is(text: str) -> None:
-    """Ours: names are not English only."""
+    """Names are not English only."""
     assert check_text(text, 70) == text
 
 
@@ -272,7 +272,7 @@ def test_a_name_that_people_can_read_is_left_as_it_is(text: str) -> None:
     ],
 )
 def test_a_name_that_could_deceive_is_refused(text: str) -> None:
-    """Ours: what a person approves must be what is there."""
+    """What a person approves must be what is there."""
     with pytest.raises(ValueError, match=r"^(has|is) "):
         check_text(text, 70)
 
@@ -280,7 +280,7 @@ def test_a_name_that_could_deceive_is_refused(text: str) -> None:
 @given(st.text(max_size=80))
 @example("\u034f")
 def test_a_text_that_passes_is_printable_and_short(text: str) -> None:
-    """Ours, for any text."""
+    """For any text."""
     try:
         passed = check_text(text, 70)
     except ValueError:

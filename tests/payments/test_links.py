@@ -34,13 +34,13 @@ def test_a_full_https_link_passes_unchanged(url: str) -> None:
 
 
 def test_a_host_is_reported_in_lower_case() -> None:
-    """Ours: so that a person, and a list of hosts, can compare it."""
+    """So that a person, and a list of hosts, can compare it."""
     link = check_link("HTTPS://Bank.Example/A")
     assert (link.url, link.host) == ("HTTPS://Bank.Example/A", "bank.example")
 
 
 def test_punycode_is_told() -> None:
-    """Ours: it is shown as it is, and warned about."""
+    """It is shown as it is, and warned about."""
     assert check_link("https://sca.xn--bnk-qla.example/").punycode is True
     assert check_link("https://sca.XN--bnk-qla.example/").punycode is True
 
@@ -120,7 +120,7 @@ def test_punycode_is_told() -> None:
     ],
 )
 def test_anything_else_is_refused_without_repeating_it(url: str) -> None:
-    """Ours: where a person identifies themselves must be beyond doubt."""
+    """Where a person identifies themselves must be beyond doubt."""
     with pytest.raises(LinkRefused) as caught:
         check_link(url)
     assert caught.value.reason.startswith("the link")
@@ -140,14 +140,14 @@ def test_anything_else_is_refused_without_repeating_it(url: str) -> None:
     ids=["length", "grammar", "port", "name", "address", "list"],
 )
 def test_a_refusal_says_which_rule_it_was(url: str, reason: str) -> None:
-    """Ours: the reason is all that anybody learns of a link that is not shown."""
+    """The reason is all that anybody learns of a link that is not shown."""
     with pytest.raises(LinkRefused) as caught:
         check_link(url, allowed_hosts=("bank.example",))
     assert (caught.value.reason, str(caught.value)) == (reason, reason)
 
 
 def test_a_link_has_at_most_2048_characters() -> None:
-    """Ours: the bound of the link rules."""
+    """The bound of the link rules."""
     longest = "https://bank.example/".ljust(2048, "a")
     assert check_link(longest).url == longest
     with pytest.raises(LinkRefused):
@@ -156,7 +156,7 @@ def test_a_link_has_at_most_2048_characters() -> None:
 
 @pytest.mark.parametrize("host", ["bank.example", "sca.bank.example", "a.b.bank.example", "SCA.BANK.EXAMPLE"])
 def test_an_allowed_host_covers_its_subdomains(host: str) -> None:
-    """Ours: BLIKK_SCA_HOSTS names hosts, subdomains included."""
+    """BLIKK_SCA_HOSTS names hosts, subdomains included."""
     assert check_link(f"https://{host}/", allowed_hosts=("other.example", "Bank.example")).host == host.lower()
 
 
@@ -165,7 +165,7 @@ def test_an_allowed_host_covers_its_subdomains(host: str) -> None:
     ["evilbank.example", "bank.example.evil.example", "example", "bank.examples.is", "xn--bank.example.is"],
 )
 def test_what_only_looks_like_an_allowed_host_is_refused(host: str) -> None:
-    """Ours: compared whole or as a subdomain; `contains` and `startswith` fooled others."""
+    """Compared whole or as a subdomain; `contains` and `startswith` fooled others."""
     with pytest.raises(LinkRefused):
         check_link(f"https://{host}/", allowed_hosts=("bank.example",))
 
@@ -181,7 +181,7 @@ def test_what_only_looks_like_an_allowed_host_is_refused(host: str) -> None:
     ],
 )
 def test_the_sandbox_on_this_machine_may_use_plain_http(url: str, host: str) -> None:
-    """Ours: only while the base URL is loopback itself, and then whatever BLIKK_SCA_HOSTS says."""
+    """Only while the base URL is loopback itself, and then whatever BLIKK_SCA_HOSTS says."""
     assert check_link(url, allowed_hosts=("bank.example",), allow_loopback_http=True) == Link(url, host, False)
     with pytest.raises(LinkRefused):
         check_link(url)
@@ -205,7 +205,7 @@ def test_the_sandbox_on_this_machine_may_use_plain_http(url: str, host: str) -> 
     ],
 )
 def test_the_sandbox_exception_is_for_this_machine_only(url: str) -> None:
-    """Ours: nothing else becomes allowed by it."""
+    """Nothing else becomes allowed by it."""
     with pytest.raises(LinkRefused):
         check_link(url, allow_loopback_http=True)
 
@@ -224,7 +224,7 @@ def test_the_sandbox_exception_is_for_this_machine_only(url: str) -> None:
     ],
 )
 def test_loopback_is_recognised_by_the_whole_host(base_url: str, expected: bool) -> None:
-    """Ours: what is allowed on loopback must not be allowed by looking like it."""
+    """What is allowed on loopback must not be allowed by looking like it."""
     assert is_loopback(base_url) is expected
 
 
@@ -246,7 +246,7 @@ PIECES = st.sampled_from(
 )
 @example("https://evil.example\\@bank.example/")
 def test_every_parser_agrees_about_a_link_that_passes(url: str) -> None:
-    """Ours, for any text: no reader of the link may see another host than the one that was checked."""
+    """No reader of the link may see another host than the one that was checked."""
     try:
         link = check_link(url)
     except LinkRefused:

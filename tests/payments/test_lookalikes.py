@@ -80,7 +80,7 @@ def test_names_that_look_the_same_have_one_skeleton(forged: str) -> None:
     ],
 )
 def test_letters_that_run_together_and_digits_do_not_hide_a_name(name: str, forged: str) -> None:
-    """Issue: look-alikes of a known creditor."""
+    """Look-alikes of a known creditor."""
     assert skeleton(name) == skeleton(forged)
     assert spelling(name) != spelling(forged)
 
@@ -97,7 +97,7 @@ def test_other_names_look_different(other: str) -> None:
     "same", [NAME, "KAFFIHÚSIÐ KRÍA EHF", " Kaffihúsið  Kría, ehf. ", "Kaffihu\u0301sið Kri\u0301a ehf."]
 )
 def test_case_spaces_and_punctuation_make_no_other_spelling(same: str) -> None:
-    """Ours: a name typed by another hand is not a forged one."""
+    """A name typed by another hand is not a forged one."""
     assert spelling(NAME) == spelling(same)
 
 
@@ -125,7 +125,7 @@ def test_a_name_of_several_alphabets_is_noticed(name: str, mixed: bool) -> None:
 
 
 def test_a_name_that_looks_like_an_earlier_payees_is_noticed(ledger: SqliteLedger) -> None:
-    """Issue: homoglyph look-alikes of a known creditor (warn the person)."""
+    """Homoglyph look-alikes of a known creditor (warn the person)."""
     assert warned(ledger, FORGED_NAME)
     assert warned(ledger, "Jon Jonsson")
 
@@ -136,12 +136,12 @@ def test_a_name_that_looks_like_an_earlier_payees_is_noticed(ledger: SqliteLedge
     ids=["namesake", "typed otherwise", "same account", "other name"],
 )
 def test_namesakes_and_known_accounts_are_no_lookalikes(ledger: SqliteLedger, name: str, account_key: str) -> None:
-    """Ours: two people may have one name, and whoever owns the account gets the money however the name is written."""
+    """Two people may have one name, and whoever owns the account gets the money however the name is written."""
     assert not warned(ledger, name, account_key)
 
 
 def test_the_warning_stays_with_the_payment_and_ends_with_it(ledger: SqliteLedger) -> None:
-    """Ours: the person is warned until they have paid such a payee once; after that it is a known one."""
+    """The person is warned until they have paid such a payee once; after that it is a known one."""
     claimed = ledger.claim(lookalike(), allow, window_minutes=0, now=at(1))
     assert claimed.record.warnings == (LOOKALIKE_NAME,)
     assert warned(ledger, FORGED_NAME)
@@ -154,7 +154,7 @@ def test_the_warning_stays_with_the_payment_and_ends_with_it(ledger: SqliteLedge
 
 
 def test_a_payee_that_blikk_refused_is_not_known(ledger: SqliteLedger) -> None:
-    """Ours: who was never paid is nobody that another one could be taken for."""
+    """Who was never paid is nobody that another one could be taken for."""
     ledger.claim(
         intent("order-0003", creditor_name="Anna", account_key="IS030126000001"), allow, window_minutes=0, now=at(1)
     )
@@ -165,7 +165,7 @@ def test_a_payee_that_blikk_refused_is_not_known(ledger: SqliteLedger) -> None:
 
 @pytest.mark.parametrize("how", ["late answer", "resolved"])
 def test_a_payee_that_was_found_out_later_is_known(ledger: SqliteLedger, how: str) -> None:
-    """Ours: however it became clear that there is a payment."""
+    """However it became clear that there is a payment."""
     ledger.claim(
         intent("order-0003", creditor_name="Anna", account_key="IS030126000001"), allow, window_minutes=0, now=at(1)
     )
@@ -181,7 +181,7 @@ def test_a_payee_that_was_found_out_later_is_known(ledger: SqliteLedger, how: st
 
 
 def test_a_name_with_no_letters_looks_like_nobodys(ledger: SqliteLedger) -> None:
-    """Ours: two names of nothing but signs have nothing that could look alike."""
+    """Two names of nothing but signs have nothing that could look alike."""
     ledger.claim(
         intent("order-0003", creditor_name="***", account_key="IS030126000001"), allow, window_minutes=0, now=at(1)
     )

@@ -79,7 +79,7 @@ def _engine(place: str) -> Engine:
 def test_a_payment_whose_commits_are_made_and_not_heard_of_is_one_payment(
     engine: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Issue 17: a retry of COMMIT claims once, and its claim knows its own token: it is sent, and once."""
+    """A retry of COMMIT claims once, and its claim knows its own token: it is sent, and once."""
     database = request.getfixturevalue("postgres").database() if engine == "postgres" else ""
 
     assert lost_commits(database or str(tmp_path / "ledger.sqlite3"), tmp_path) == Lost()

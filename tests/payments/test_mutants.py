@@ -64,7 +64,7 @@ def names(found_by: FoundBy) -> list[str]:
 
 @pytest.mark.parametrize("name", names(FoundBy.CRASHES))
 def test_a_crash_finds(name: str) -> None:
-    """Issue: the harness finds a double payment when the commit before sending is taken out, and so for its like."""
+    """The harness finds a double payment when the commit before sending is taken out, and so for its like."""
     mutant = MUTANTS[name]
     world = World("mutant", answers=mutant.answers)
 
@@ -76,7 +76,7 @@ def test_a_crash_finds(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "engine"), each_with_engines(FoundBy.STOPS))
 def test_a_stop_finds(name: str, engine: str, request: pytest.FixtureRequest) -> None:
-    """Issue 14: the mutant "no deadline" is found by the story of a process that is stopped and goes on."""
+    """The mutant "no deadline" is found by the story of a process that is stopped and goes on."""
     server = request.getfixturevalue("postgres").address if engine == "postgres" else ""
     report = stop_and_go(overruled=True, every=SOME_STOPS, mutant=name, server=server)
 
@@ -87,14 +87,14 @@ def test_a_stop_finds(name: str, engine: str, request: pytest.FixtureRequest) ->
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("name", names(FoundBy.STEPS))
 def test_the_state_machine_finds(name: str) -> None:
-    """Issue: mutants kept as a test of the tests."""
+    """Mutants kept as a test of the tests."""
     with mutated(MUTANTS[name]), pytest.raises(AssertionError):
         run_state_machine_as_test(Payments, settings=SEARCH)  # pyright: ignore[reportUnknownMemberType] - untyped there
 
 
 @pytest.mark.parametrize(("name", "engine"), each_with_engines(FoundBy.RACES))
 def test_a_race_finds(name: str, engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Issue: the limit checked outside the transaction, and by the same right the key."""
+    """The limit checked outside the transaction, and by the same right the key."""
     run, requests_at_most = RACES[name]
 
     assert sum(run(place(engine, tmp_path, request), tmp_path, name).received.values()) > requests_at_most
@@ -102,7 +102,7 @@ def test_a_race_finds(name: str, engine: str, tmp_path: Path, request: pytest.Fi
 
 @pytest.mark.parametrize(("name", "engine"), [("no head lock", "postgres"), ("no write lock", "sqlite")])
 def test_a_race_is_told_of(name: str, engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Issue 17: without the lock the history's numbers collide, so that nothing is paid twice, but calls fail."""
+    """Without the lock the history's numbers collide, so that nothing is paid twice, but calls fail."""
     raced = last_room(place(engine, tmp_path, request), tmp_path, name)
 
     assert told(raced)["ledger_unavailable"] > 0
@@ -113,7 +113,7 @@ def test_a_race_is_told_of(name: str, engine: str, tmp_path: Path, request: pyte
 def test_a_lost_answer_to_a_commit_finds(
     name: str, engine: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Issue 17: the retry of a commit that claims twice, on both engines."""
+    """The retry of a commit that claims twice, on both engines."""
     with mutated(MUTANTS[name]):
         assert lost_commits(place(engine, tmp_path, request), tmp_path) != Lost()
 
@@ -124,7 +124,7 @@ def place(engine: str, folder: Path, request: pytest.FixtureRequest) -> str:
 
 
 def test_a_function_is_itself_again_afterwards() -> None:
-    """Ours: a mutant that stays would be found by every other test, in the wrong place."""
+    """A mutant that stays would be found by every other test, in the wrong place."""
     for name, mutant in MUTANTS.items():
         code = mutant.function.__code__
         with mutated(mutant):

@@ -50,7 +50,7 @@ ROOM_TAKEN = {"sent": ROOM, "over_limit": CREATES - ROOM}
 
 
 def test_tasks_and_processes_with_one_key_make_one_post(place: str, tmp_path: Path) -> None:
-    """Issue: eight tasks and four processes on one ledger with one key: one POST, and one payment for everybody."""
+    """Eight tasks and four processes on one ledger with one key: one POST, and one payment for everybody."""
     raced = one_key(place, tmp_path)
 
     assert raced.received == Counter({"purchase-1": 1})
@@ -60,7 +60,7 @@ def test_tasks_and_processes_with_one_key_make_one_post(place: str, tmp_path: Pa
 
 
 def test_creates_that_race_for_the_last_room_never_exceed_the_limit(place: str, tmp_path: Path) -> None:
-    """Issue: forty creates racing for the last room under the daily limit: never over it. Nor is any room left unused."""
+    """Forty creates racing for the last room under the daily limit: never over it. Nor is any room left unused."""
     raced = last_room(place, tmp_path)
 
     assert sum(raced.received.values()) == ROOM
@@ -75,7 +75,7 @@ def test_creates_that_race_for_the_last_room_never_exceed_the_limit(place: str, 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_creates_that_share_commits_race_no_worse(tmp_path: Path, anyio_backend: str) -> None:
-    """Ours: in one process the calls queue up, and each has to see what those before it in the same commit took."""
+    """In one process the calls queue up, and each has to see what those before it in the same commit took."""
     heard: Counter[str] = Counter()
     ids: set[str] = set()
     policy = Policy(daily_limit_isk=ROOM * AMOUNT_ISK, creates_per_minute=10_000)

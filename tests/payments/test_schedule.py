@@ -33,14 +33,14 @@ jitters = st.floats(min_value=0, max_value=1)
 
 
 def test_the_simulation_counts_what_can_be_counted_by_hand() -> None:
-    """Ours: a benchmark is worth what its measure is worth. The link is there at 3 s, the end at 12 s."""
+    """A benchmark is worth what its measure is worth. The link is there at 3 s, the end at 12 s."""
     life = Life(((3.0, Status.SCA_REQUIRED), (9.0, Status.SCA_COMPLETE), (12.0, Status.SUCCESS)), link_at=3.0)
     measured = measure(steps("1 s, then 4 s", (1.0,), 4.0), [life])
     assert (measured.requests, measured.link_delays, measured.final_delays) == (4, [2.0], [1.0])
 
 
 def test_a_percentile_is_one_of_the_delays() -> None:
-    """Ours: the 95th of a hundred, not one beyond it."""
+    """The 95th of a hundred, not one beyond it."""
     lives = [Life(((end, Status.SUCCESS),), link_at=end) for end in range(100)]
     measured = measure(steps("100 s", (), 100.0), lives)
     assert measured.final_95th == 95.0
@@ -48,7 +48,7 @@ def test_a_percentile_is_one_of_the_delays() -> None:
 
 @given(status=statuses, seconds=quiet, jitter=jitters, stretch=st.floats(min_value=0, max_value=1e6))
 def test_no_setting_leaves_the_bounds(status: Status | None, seconds: float, jitter: float, stretch: float) -> None:
-    """Ours: neither hammer the API nor leave an ending unseen, however long a person takes."""
+    """Neither hammer the API nor leave an ending unseen, however long a person takes."""
     delay = PollSchedule(stretch=stretch).delay(status, seconds, jitter)
     assert SHORTEST_SECONDS * (1 - SPREAD) <= delay <= LONGEST_SECONDS * (1 + SPREAD)
 
@@ -57,7 +57,7 @@ def test_no_setting_leaves_the_bounds(status: Status | None, seconds: float, jit
 def test_an_ending_is_never_left_unseen_for_more_than_eleven_seconds(
     status: Status | None, seconds: float, jitter: float
 ) -> None:
-    """Ours: the default's own bound, 10 s and a tenth."""
+    """The default's own bound, 10 s and a tenth."""
     assert 0.9 <= PollSchedule().delay(status, seconds, jitter) <= 11.0
 
 
@@ -65,13 +65,13 @@ def test_an_ending_is_never_left_unseen_for_more_than_eleven_seconds(
 def test_the_pace_only_falls_while_nothing_changes(
     status: Status | None, seconds: float, more: float, jitter: float
 ) -> None:
-    """Ours: a square root of the quiet time; a person may take 15 minutes."""
+    """A square root of the quiet time; a person may take 15 minutes."""
     assert PollSchedule().delay(status, seconds + more, jitter) >= PollSchedule().delay(status, seconds, jitter)
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.SCA_COMPLETE, Status.OTHER, None])
 def test_a_change_brings_the_fast_pace_back(status: Status | None) -> None:
-    """Ours: just created, just approved or just unknown, the next change is near."""
+    """Just created, just approved or just unknown, the next change is near."""
     long_quiet = PollSchedule().delay(Status.SCA_REQUIRED, 300.0, 0.5)
     assert long_quiet == 10.0
     assert PollSchedule().delay(status, 0.0, 0.5) <= 3.0
@@ -87,7 +87,7 @@ def test_the_link_is_looked_for_every_second() -> None:
 
 @pytest.mark.parametrize("status", [Status.SCA_REQUIRED, Status.USER_ONBOARDING_REQUIRED])
 def test_a_person_is_given_time(status: Status) -> None:
-    """Ours: nobody approves within 5 s, so nothing is asked before."""
+    """Nobody approves within 5 s, so nothing is asked before."""
     assert PollSchedule().delay(status, 0.0, 0.5) == 5.0
 
 
@@ -99,26 +99,26 @@ def test_a_payment_that_ended_is_not_hurried_after(status: Status) -> None:
 
 @pytest.mark.parametrize("status", EVERY_STATUS)
 def test_jitter_spreads_by_a_tenth_to_either_side(status: Status | None) -> None:
-    """Ours: payments made together must not be read together for ever."""
+    """Payments made together must not be read together for ever."""
     shortest, middle, longest = (PollSchedule().delay(status, 50.0, jitter) for jitter in (0.0, 0.5, 1.0))
     assert (shortest / middle, longest / middle) == (pytest.approx(0.9), pytest.approx(1.1))
 
 
 def test_jitter_still_spreads_at_the_longest_interval() -> None:
-    """Ours: a bound that cut the jitter off would bring all slow payments into step."""
+    """A bound that cut the jitter off would bring all slow payments into step."""
     slow = PollSchedule(most_seconds=60.0, stretch=9.0)
     assert slow.delay(Status.SCA_REQUIRED, 900.0, 1.0) > slow.delay(Status.SCA_REQUIRED, 900.0, 0.0)
 
 
 def test_the_default_keeps_its_promise() -> None:
-    """Ours: beside fixed 5 s no more requests, the link in a quarter of the time, the answer in 0.85 of it."""
+    """Beside fixed 5 s no more requests, the link in a quarter of the time, the answer in 0.85 of it."""
     lives = AS_BELIEVED.lives(LIVES, SEED)
     others = {contender.name: measure(contender, lives) for contender in OTHERS}
     assert broken_promises(measure(ours(PollSchedule()), lives, seed=SEED), others) == []
 
 
 def test_a_ladder_that_is_worse_would_be_caught() -> None:
-    """Ours: a check that cannot fail promises nothing."""
+    """A check that cannot fail promises nothing."""
     lives = AS_BELIEVED.lives(LIVES, SEED)
     others = {FIXED_5.name: measure(FIXED_5, lives)}
     assert len(broken_promises(measure(steps("fixed 4.9 s", (), 4.9), lives), others)) == 3
@@ -129,7 +129,7 @@ def test_a_ladder_that_is_worse_would_be_caught() -> None:
 
 @pytest.mark.parametrize("world", OTHER_WORLDS, ids=lambda world: world.name)
 def test_no_other_ladder_beats_the_default_where_we_are_wrong(world: World) -> None:
-    """Ours: how a payment settles, and whether its approval shows, is not documented by Blikk."""
+    """How a payment settles, and whether its approval shows, is not documented by Blikk."""
     lives = world.lives(LIVES, SEED)
     mine = measure(ours(PollSchedule()), lives, seed=SEED)
     assert [contender.name for contender in OTHERS if beaten(mine, measure(contender, lives))] == []

@@ -35,12 +35,12 @@ def _quiet() -> Iterator[None]:
 
 
 def test_whatever_happens_in_whatever_order_the_promises_hold(capsys: pytest.CaptureFixture[str]) -> None:
-    """Issue: create, retry, crash, restart, resolve, time, two processes: the invariants hold for thousands of steps."""
+    """Create, retry, crash, restart, resolve, time, two processes: the invariants hold for thousands of steps."""
     assert steps_of(Payments, THOROUGH, capsys) >= STEPS_AT_LEAST
 
 
 def test_they_hold_with_the_ledger_in_postgresql(postgres: PostgresServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """Issue 17: the state machine on both engines. A sample: a step takes ten times as long there."""
+    """The state machine on both engines. A sample: a step takes ten times as long there."""
 
     class OnPostgres(Payments):
         server = postgres.address

@@ -51,7 +51,7 @@ def test_a_process_that_was_stopped_at_some_lines_before_its_first_byte_has_not_
 def test_a_process_that_was_stopped_at_any_line_before_its_first_byte_has_not_paid_twice(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Issue 14: stop, unknown, resolve, send again, continue: nothing paid twice, whatever the line.
+    """Stop, unknown, resolve, send again, continue: nothing paid twice, whatever the line.
 
     Every line from the claim to the first byte. The operator is refused before, while the claim is young and while its
     process lives; then that is bypassed.
@@ -68,7 +68,7 @@ def test_a_process_that_was_stopped_at_any_line_before_its_first_byte_has_not_pa
 def test_a_process_that_was_stopped_and_is_waited_for_writes_down_that_it_sent_nothing_or_what_it_hears(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Contract: too late is "not sent", and frees the key. What has left is answered late; half a request is in doubt."""
+    """Too late is "not sent", and frees the key. What has left is answered late; half a request is in doubt."""
     report = stop_and_go(overruled=False, every=1 if FULL else 10, parts=PROCESSES)
 
     tell(report, "the operator waits", capsys)
@@ -83,7 +83,7 @@ def test_a_process_that_was_stopped_and_is_waited_for_writes_down_that_it_sent_n
 def test_a_stopped_process_with_the_ledger_in_postgresql_has_not_paid_twice(
     overruled: bool, every: int, postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Issue 17: the same story on the other engine, at a sample of the lines."""
+    """The same story on the other engine, at a sample of the lines."""
     report = stop_and_go(overruled=overruled, every=1 if FULL else every, server=postgres.address)
 
     tell(report, "the ledger in PostgreSQL", capsys)

@@ -23,7 +23,7 @@ from blikk_payments.channel.text import clean_text
     ],
 )
 def test_plain_words_stay_as_they_are(text: str) -> None:
-    """Ours: an operator has to understand why a bank said no."""
+    """An operator has to understand why a bank said no."""
     assert clean_text(text) == text
 
 
@@ -71,18 +71,18 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
     ],
 )
 def test_what_could_act_or_identify_is_taken_out(text: str, cleaned: str) -> None:
-    """Ours: no escapes, hidden characters, markup or links; kennitalas and accounts are masked."""
+    """No escapes, hidden characters, markup or links; kennitalas and accounts are masked."""
     assert clean_text(text) == cleaned
 
 
 def test_a_text_is_capped() -> None:
-    """Ours: at most 300 characters of foreign text reach an agent."""
+    """At most 300 characters of foreign text reach an agent."""
     assert clean_text("ab " * 1000) == ("ab " * 100).rstrip()
     assert clean_text("x" * 1000, limit=10) == "x" * 10
 
 
 def test_a_number_is_not_shown_in_part_because_the_text_was_cut() -> None:
-    """Ours: the cut of a long text must not take a kennitala below the length of the mask."""
+    """The cut of a long text must not take a kennitala below the length of the mask."""
     for length in range(1985, 2001):
         assert re.search(r"\d", clean_text("\u200b" * length + "0101302989")) is None
 
@@ -93,12 +93,12 @@ def test_a_number_is_not_shown_in_part_because_the_text_was_cut() -> None:
     ids=["2000 characters", "2001 characters"],
 )
 def test_a_text_is_looked_at_as_far_as_its_2000th_character(text: str, cleaned: str) -> None:
-    """Ours: what fits is not cut, and only the digits at a cut are dropped with it."""
+    """What fits is not cut, and only the digits at a cut are dropped with it."""
     assert clean_text(text) == cleaned
 
 
 def test_a_text_that_does_not_settle_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: what cleaning cannot finish is not half cleaned text."""
+    """What cleaning cannot finish is not half cleaned text."""
     monkeypatch.setattr("blikk_payments.channel.text._MAX_PASSES", 1)
     assert clean_text("plain") == "plain"
     assert clean_text("<b>bold") == ""
@@ -108,7 +108,7 @@ def test_a_text_that_does_not_settle_is_dropped(monkeypatch: pytest.MonkeyPatch)
     "piece", ["<", "a:", "\x1b[", "1 ", "a.", "&#", "[", "\ufdfa", "IS12 AAAA ", "ab12", "www.", "\x1b]"]
 )
 def test_cleaning_takes_no_longer_for_a_hostile_text(piece: str) -> None:
-    """Ours: the work is bounded, whatever is sent."""
+    """The work is bounded, whatever is sent."""
     started = time.process_time()
     clean_text(piece * 200_000)
     assert time.process_time() - started < 1.0
@@ -145,7 +145,7 @@ HOSTILE = st.lists(
 @example("&am\u200bp;lt;", 300)
 @example("1234 5678\u200b 90", 300)
 def test_clean_text_is_clean(text: str, limit: int) -> None:
-    """Ours, for any text: cleaning again changes nothing, and nothing unwanted is left."""
+    """Cleaning again changes nothing, and nothing unwanted is left."""
     cleaned = clean_text(text, limit)
     assert clean_text(cleaned, limit) == cleaned
     assert len(cleaned) <= limit

@@ -27,7 +27,7 @@ async def names_of_two_payments(sandbox: RunningSandbox) -> list[str]:
 
 
 async def test_the_same_seed_gives_the_same_key_ids_and_links() -> None:
-    """Issue 16: a run of an evaluation can be repeated to the letter."""
+    """A run of an evaluation can be repeated to the letter."""
     async with run_sandbox(seed=7) as first, run_sandbox(seed=7) as second, run_sandbox(seed=8) as other:
         names = await names_of_two_payments(first)
         assert names == await names_of_two_payments(second)
@@ -36,7 +36,7 @@ async def test_the_same_seed_gives_the_same_key_ids_and_links() -> None:
 
 
 async def test_without_a_seed_no_two_sandboxes_share_a_name() -> None:
-    """Ours: what nobody asked to be repeatable cannot be guessed."""
+    """What nobody asked to be repeatable cannot be guessed."""
     async with run_sandbox() as first, run_sandbox() as second:
         assert not set(await names_of_two_payments(first)) & set(await names_of_two_payments(second))
 

@@ -208,7 +208,7 @@ async def test_a_person_opens_pages_of_this_machine_only(url: str) -> None:
 
 
 async def test_its_date_header_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issue 15: clients compare their clocks with it, so it is not the date of the start for ever."""
+    """Clients compare their clocks with it, so it is not the date of the start for ever."""
     now = 1_772_452_800.0  # 2 March 2026, 12:00 UTC
     monkeypatch.setattr(running, "DATE_SECONDS", 0.01)
     monkeypatch.setattr(uvicorn.server, "time", SimpleNamespace(time=lambda: now))
@@ -225,7 +225,7 @@ async def test_its_date_header_lives(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_life_of_a_link_can_be_chosen_at_the_start() -> None:
-    """Issue 16: `--link-seconds`, for the second link of an onboarding too; a life's own time still wins."""
+    """`--link-seconds`, for the second link of an onboarding too; a life's own time still wins."""
     async with run_sandbox(link_seconds=500) as sandbox, client_of(sandbox) as client:
         link = await waiting_link(sandbox, client)
         await client.post(f"{sandbox.control_url}/clock", json={"advance_seconds": 490})

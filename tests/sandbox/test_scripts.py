@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_the_lives_of_the_next_payments_are_set_in_one_call() -> None:
-    """Issue 16: what waited before is gone, and after the last one the usual life comes back."""
+    """What waited before is gone, and after the last one the usual life comes back."""
     world = World()
     await world.ask("POST", "/lives", {"life": "push", "times": 5})
     lives = [{"life": "instant_rejection", "times": 2}, {"life": "instant_success", "times": 1}]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_restarted_sandbox_goes_on_as_the_same_bank() -> None:
-    """Issue 16: the bank's truth outlives the process; the open link still works, under the key of before."""
+    """The bank's truth outlives the process; the open link still works, under the key of before."""
     async with run_sandbox(seed=1) as before, httpx.AsyncClient(verify=False) as client:
         client.headers["Api-Key"] = before.api_key
         payment = (await client.post(f"{before.base_url}/payment", json=payment_body())).json()

@@ -22,7 +22,7 @@ async def views(world: World) -> list[dict[str, Any]]:
 
 
 async def test_nobody_has_opened_a_link_before_somebody_does() -> None:
-    """Issue 16: an agent that opens the person's link leaves a trace, and one that does not leaves none."""
+    """An agent that opens the person's link leaves a trace, and one that does not leaves none."""
     world = World()
     payment_id, _ = await world.waiting_link()
     assert await views(world) == []

@@ -65,12 +65,12 @@ def check_none(leaks: list[str]) -> None:
 
 
 def test_no_canary_comes_out_of_any_channel(haul: Haul) -> None:
-    """Ours: the key in no output, log, file or error, in any encoding; numbers of people in none, names not on stderr."""
+    """The key in no output, log, file or error, in any encoding; numbers of people in none, names not on stderr."""
     check_none(haul.leaks())
 
 
 def test_enough_channels_and_encodings_are_searched(haul: Haul, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ours: at least 40 channels and at least 14 encodings, or the search above says little."""
+    """At least 40 channels and at least 14 encodings, or the search above says little."""
     encodings = set(canary.encodings_of(KEY).values())
     with capsys.disabled():
         os.write(1, f" [{len(haul.channels)} channels, {len(encodings)} encodings] ".encode())
@@ -79,7 +79,7 @@ def test_enough_channels_and_encodings_are_searched(haul: Haul, capsys: pytest.C
 
 
 def test_every_failure_every_fault_and_every_command_is_on_the_tours(haul: Haul) -> None:
-    """Ours: every tool, every CLI command, every failure; what is added later has to be added there too."""
+    """Every tool, every CLI command, every failure; what is added later has to be added there too."""
     assert haul.words(r'"error_code": ?"(\w+)"') >= ERROR_CODES
     channels = haul.channels
     for fault in FaultName:
@@ -100,7 +100,7 @@ def test_a_defect_in_a_tool_or_a_thread_tells_nothing(tmp_path: Path) -> None:
 
 
 def test_a_key_that_an_operator_writes_into_a_note_is_not_written_down(tmp_path: Path) -> None:
-    """Ours: the key in no file and no output; an operator pastes what is on the clipboard."""
+    """The key in no file and no output; an operator pastes what is on the clipboard."""
     haul, place = Haul(), Place(tmp_path)
 
     async def resolve() -> None:
@@ -118,7 +118,7 @@ def test_a_key_that_an_operator_writes_into_a_note_is_not_written_down(tmp_path:
 
 
 def test_a_key_on_the_command_line_is_not_repeated(tmp_path: Path) -> None:
-    """Ours: every error text is clean, argparse's too; people try `--api-key`."""
+    """Every error text is clean, argparse's too; people try `--api-key`."""
     haul, place = Haul(), Place(tmp_path)
     environ = {**place.environment(), "BLIKK_API_KEY": KEY}
 
@@ -155,15 +155,15 @@ def slips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_a_key_that_an_agent_writes_into_a_text_is_not_written_down(slips: list[str]) -> None:
-    """Ours: the key in no file, the ledger included; text is redacted, or refused, before it enters the ledger."""
+    """The key in no file, the ledger included; text is redacted, or refused, before it enters the ledger."""
     check_none([leak for leak in slips if "the key" in leak])
 
 
 def test_a_kennitala_taken_for_a_payment_id_is_not_on_stderr(slips: list[str]) -> None:
-    """Ours: no kennitala on stderr; ten digits have the charset of an id, and a model can mix up its arguments."""
+    """No kennitala on stderr; ten digits have the charset of an id, and a model can mix up its arguments."""
     check_none([leak for leak in slips if "the approver's kennitala" in leak and "> stderr" in leak])
 
 
 def test_what_is_no_link_leaves_no_number_of_a_person_in_the_ledger(slips: list[str]) -> None:
-    """Ours: no kennitala and no account in the ledger; text from outside goes through the one cleaner."""
+    """No kennitala and no account in the ledger; text from outside goes through the one cleaner."""
     check_none([leak for leak in slips if "another account" in leak and "> state" in leak])

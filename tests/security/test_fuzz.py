@@ -219,7 +219,7 @@ def check_bank(server: Fuzzed, bodies_before: int, error_code: str) -> None:
 def test_whatever_create_payment_is_given_it_answers_in_the_one_shape(
     arguments: dict[str, Any], server: Fuzzed
 ) -> None:
-    """Ours: unknown and loosely typed arguments are refused, nothing is sent for them, and nothing is a defect."""
+    """Unknown and loosely typed arguments are refused, nothing is sent for them, and nothing is a defect."""
     before = len(server.blikk.bodies)
     check_bank(server, before, check_shape(server.call("create_payment", arguments)))
 
@@ -229,7 +229,7 @@ def test_whatever_create_payment_is_given_it_answers_in_the_one_shape(
 def test_whatever_get_payment_status_is_given_it_answers_in_the_one_shape(
     arguments: dict[str, Any], server: Fuzzed
 ) -> None:
-    """Ours: looking never creates."""
+    """Looking never creates."""
     before = len(server.blikk.bodies)
     check_shape(server.call("get_payment_status", arguments))
     assert len(server.blikk.bodies) == before
@@ -238,7 +238,7 @@ def test_whatever_get_payment_status_is_given_it_answers_in_the_one_shape(
 @fuzzed(120)
 @given(arguments=arguments_of("payment_id", "wait_seconds", "human_informed"))
 def test_whatever_await_payment_is_given_it_answers_in_the_one_shape(arguments: dict[str, Any], server: Fuzzed) -> None:
-    """Ours: waiting never creates, and is bounded."""
+    """Waiting never creates, and is bounded."""
     before = len(server.blikk.bodies)
     check_shape(server.call("await_payment", arguments))
     assert len(server.blikk.bodies) == before
@@ -376,7 +376,7 @@ def test_what_is_no_strict_payment_is_unreadable_and_nothing_is_guessed(kind: st
 
 @pytest.mark.parametrize("kind", ODD_PAYMENTS)
 def test_a_payment_with_odd_fields_is_a_payment_without_them(kind: str) -> None:
-    """Ours: a 2xx with an id is created; other fields may be missing or mistyped."""
+    """A 2xx with an id is created; other fields may be missing or mistyped."""
     assert check_answer(ODD_PAYMENTS[kind]) is True
 
 
@@ -389,7 +389,7 @@ edits = st.tuples(st.integers(0, len(GOOD)), st.integers(0, 8), st.binary(max_si
 @fuzzed(400)
 @given(changes=st.lists(edits, min_size=1, max_size=4))
 def test_a_mutated_answer_is_a_payment_or_unreadable(changes: list[tuple[int, int, bytes]]) -> None:
-    """Ours: a typed error and never a guess, a crash or a hang."""
+    """A typed error and never a guess, a crash or a hang."""
     body = GOOD
     for at, length, instead in changes:
         body = body[:at] + instead + body[at + length :]
@@ -399,7 +399,7 @@ def test_a_mutated_answer_is_a_payment_or_unreadable(changes: list[tuple[int, in
 @fuzzed(150)
 @given(document=values, content_type=st.sampled_from(["", "text/plain", "application/problem+json", "\x00"]))
 def test_any_document_is_an_answer_that_can_be_told(document: Any, content_type: str) -> None:
-    """Ours: problem details are recognised by their shape, and reading them never raises."""
+    """Problem details are recognised by their shape, and reading them never raises."""
     fields = {"title": document, "detail": document, "errors": [document, {"message": document, "location": document}]}
     for content in (document, fields):
         body = json.dumps(content).encode()
@@ -444,7 +444,7 @@ near_links = st.tuples(st.just("https://bank.is/approve?token=abc#x"), st.intege
 @example(url="https://bank.is:443@evil.example/")
 @example(url="https://bank.is\n.evil.example/")
 def test_a_link_that_passes_is_read_alike_by_every_parser(url: str) -> None:
-    """Ours: a strict grammar; `urlsplit` and httpx were fooled by what it refuses, and must agree where it does not."""
+    """A strict grammar; `urlsplit` and httpx were fooled by what it refuses, and must agree where it does not."""
     with in_time():
         try:
             link = check_link(url, allowed_hosts=("bank.is",))
@@ -481,7 +481,7 @@ MARKUP = re.compile(r"[\[\]<>`\\|*#~{}]|//|https?:|www\.")
 @fuzzed(800)
 @given(text=dirty)
 def test_whatever_is_cleaned_is_one_visible_line_without_links_markup_or_numbers_of_people(text: str) -> None:
-    """Ours: NFKC, nothing unseen, no markup, no links, no kennitala, bounded; and clean stays clean."""
+    """NFKC, nothing unseen, no markup, no links, no kennitala, bounded; and clean stays clean."""
     with in_time():
         clean = clean_text(text)
     assert len(clean) <= TEXT_LIMIT
@@ -497,7 +497,7 @@ def test_whatever_is_cleaned_is_one_visible_line_without_links_markup_or_numbers
     "piece", ["a", "<", "&#", "[", "\x1b[", "1", "1-", "IS14 ", "\u202e", "a.b", "://", "&amp;", "%25"]
 )
 def test_a_megabyte_of_anything_is_cleaned_and_read_in_no_time(piece: str) -> None:
-    """Ours: the work is linear in a bound, whatever was sent."""
+    """The work is linear in a bound, whatever was sent."""
     text = piece * (1_000_000 // len(piece))
     with in_time():
         assert len(clean_text(text)) <= TEXT_LIMIT

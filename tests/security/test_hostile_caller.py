@@ -82,7 +82,7 @@ async def said(caller: Caller, wanted: set[object]) -> list[dict[str, Any]]:
 
 
 async def test_ten_megabytes_of_arguments_are_refused_and_cost_no_memory(scene: Scene) -> None:
-    """Ours: every message has a bound; what is larger is dropped, what is just below it is refused."""
+    """Every message has a bound; what is larger is dropped, what is just below it is refused."""
     caller, before = scene.caller, scene.caller.memory_mb()
     for _ in range(3):
         arguments = {**PAYMENT, "purpose": "x" * 10_000_000}
@@ -101,7 +101,7 @@ async def test_ten_megabytes_of_arguments_are_refused_and_cost_no_memory(scene: 
 
 
 async def test_ten_thousand_calls_at_once_are_each_answered_once(scene: Scene) -> None:
-    """Ours: a flood is refused or queued within a bound, and memory stays bounded."""
+    """A flood is refused or queued within a bound, and memory stays bounded."""
     caller = scene.caller
     before, growth = caller.memory_mb(), 0.0
     questions = [{"idempotency_key": "no-such-order"}, {"payment_id": "no such id"}, {"payment_id": "/"}]
@@ -130,7 +130,7 @@ async def test_ten_thousand_calls_at_once_are_each_answered_once(scene: Scene) -
 
 
 async def test_calls_that_wait_are_taken_up_to_a_bound(tmp_path: Path) -> None:
-    """Ours: 10,000 pending calls are refused or queued within a bound; beyond it one more wait costs no more memory."""
+    """10,000 pending calls are refused or queued within a bound; beyond it one more wait costs no more memory."""
     async with talking(tmp_path) as scene:
         caller = scene.caller
         created = await caller.call("create_payment", PAYMENT)
@@ -293,7 +293,7 @@ UNSEEN = [
 
 
 async def test_a_name_that_a_person_would_not_see_as_it_is_is_refused(scene: Scene) -> None:
-    """Ours: no control, bidi, zero-width or otherwise invisible character in what a person reads; Unicode TR 36."""
+    """No control, bidi, zero-width or otherwise invisible character in what a person reads; Unicode TR 36."""
     for character in UNSEEN:
         for name in ("creditor_name", "purpose"):
             for text in (f"Jón{character}Jónsson", f"{character}Jón", f"Jón{character}"):
@@ -314,7 +314,7 @@ async def test_an_argument_given_twice_is_told_as_it_is_sent(scene: Scene) -> No
 
 
 async def test_a_runaway_agent_is_stopped_after_ten_creates_in_a_minute(tmp_path: Path) -> None:
-    """Ours: `BLIKK_CREATES_PER_MINUTE` is 10 if nobody says otherwise; replays and refusals do not count."""
+    """`BLIKK_CREATES_PER_MINUTE` is 10 if nobody says otherwise; replays and refusals do not count."""
     async with talking(tmp_path) as scene:
         caller = scene.caller
 

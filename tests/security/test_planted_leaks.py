@@ -74,13 +74,13 @@ def leaks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("plant", FOUND)
 def test_a_planted_leak_is_found(plant: str, leaks: dict[str, list[str]]) -> None:
-    """Ours: the harness finds each of ten planted leaks; a search that finds nothing would pass everything."""
+    """The harness finds each of ten planted leaks; a search that finds nothing would pass everything."""
     missed = [leak for leak in FOUND[plant] if leak not in leaks[plant]]
     assert not missed
 
 
 def test_there_are_ten_planted_leaks_and_more() -> None:
-    """Ours: at least ten."""
+    """At least ten."""
     assert len(FOUND) >= LEAKS_AT_LEAST
 
 

@@ -79,7 +79,7 @@ async def pay(
 
 
 async def test_a_hostile_working_directory_changes_nothing(place: Place) -> None:
-    """Ours: started by the console script, nothing is loaded from the workspace in the process that holds the key."""
+    """Started by the console script, nothing is loaded from the workspace in the process that holds the key."""
     environ = set_traps(place)
     async with loopback(EchoingBlikk()) as blikk:
         environ |= settings(blikk.base_url)
@@ -93,7 +93,7 @@ async def test_a_hostile_working_directory_changes_nothing(place: Place) -> None
 
 
 async def test_a_hostile_working_directory_changes_nothing_for_the_processes_that_are_started(place: Place) -> None:
-    """Ours: the demo starts the server in a process of its own, and a workspace is no place to load that from."""
+    """The demo starts the server in a process of its own, and a workspace is no place to load that from."""
     environ = set_traps(place)
     done = await ended(place, environ, "demo", command=CONSOLE_SCRIPT)
     assert marks(place) == []
@@ -118,7 +118,7 @@ async def test_python_m_loads_from_the_working_directory_and_python_p_m_does_not
 
 
 async def test_the_doctor_names_a_proxy_without_its_password_and_a_report_does_not_name_it(place: Place) -> None:
-    """Issue: a proxy is named in `doctor`; what goes into a support ticket says only that there is one."""
+    """A proxy is named in `doctor`; what goes into a support ticket says only that there is one."""
     async with loopback(http(403), http(403), http(403), http(403)) as proxy:
         where = f"127.0.0.1:{proxy.port}"
         environ = place.environment(
@@ -148,12 +148,12 @@ async def test_the_doctor_names_a_proxy_without_its_password_and_a_report_does_n
     ],
 )
 def test_a_proxys_name_is_its_host_and_port_and_nothing_else(proxy: str, name: str) -> None:
-    """Ours: the URL of a proxy can hold a password."""
+    """The URL of a proxy can hold a password."""
     assert proxy_name(proxy) == name
 
 
 async def test_on_loopback_neither_a_proxy_nor_missing_certificates_matter(place: Place) -> None:
-    """Ours: traffic that never leaves this machine is no business of a proxy, nor of the machine's certificates."""
+    """Traffic that never leaves this machine is no business of a proxy, nor of the machine's certificates."""
     async with loopback(http(502)) as proxy, loopback(EchoingBlikk()) as blikk:
         somewhere = f"http://127.0.0.1:{proxy.port}"
         names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -207,7 +207,7 @@ async def test_sslkeylogfile_is_told_nothing(place: Place) -> None:
 
 
 async def test_a_child_process_is_not_given_the_key(place: Place) -> None:
-    """Ours: the key leaves the environment once it is read."""
+    """The key leaves the environment once it is read."""
     environ = place.environment(**settings(f"http://127.0.0.1:{free_port()}"))
     async with started(place, environ, command=(sys.executable, planted.__file__, "child")) as caller:
         await caller.initialize()
@@ -220,7 +220,7 @@ async def test_a_child_process_is_not_given_the_key(place: Place) -> None:
 
 
 async def test_core_dumps_are_off(place: Place) -> None:
-    """Ours: a core dump holds the key; off for good, whatever the limit was."""
+    """A core dump holds the key; off for good, whatever the limit was."""
     raised = "import os, resource, sys; limit = resource.getrlimit(resource.RLIMIT_CORE)[1]"
     raised += "; resource.setrlimit(resource.RLIMIT_CORE, (limit, limit)); os.execv(sys.argv[1], sys.argv[1:])"
     environ = place.environment(**settings(f"http://127.0.0.1:{free_port()}"))
@@ -281,7 +281,7 @@ LEDGERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("trick", LEDGERS)
 async def test_a_ledger_that_others_could_swap_is_refused_and_nothing_is_sent(trick: str, place: Place) -> None:
-    """Ours: without a ledger that can be trusted there is no payment."""
+    """Without a ledger that can be trusted there is no payment."""
     LEDGERS[trick](place.ledger)
     async with loopback(EchoingBlikk()) as blikk:
         environ = {**settings(blikk.base_url), "BLIKK_LEDGER": str(place.ledger)}
@@ -306,7 +306,7 @@ async def with_key_file(place: Place, file: Path, blikk: Loopback) -> dict[str, 
 
 
 async def test_a_key_file_may_be_a_link(place: Place) -> None:
-    """Ours: container platforms mount secrets as links to the file of the day."""
+    """Container platforms mount secrets as links to the file of the day."""
     (place.root / "real").write_text(f"{KEY}\n")
     (place.root / "key").symlink_to(place.root / "real")
     async with loopback(EchoingBlikk()) as blikk:
@@ -316,7 +316,7 @@ async def test_a_key_file_may_be_a_link(place: Place) -> None:
 
 @pytest.mark.parametrize("kind", ["missing", "a folder", "a dangling link", "a link in a circle", "empty", "binary"])
 async def test_a_key_file_that_holds_no_key_is_a_setting_to_correct(kind: str, place: Place) -> None:
-    """Ours: the server starts, every call says what to correct, and nothing is sent."""
+    """The server starts, every call says what to correct, and nothing is sent."""
     file = place.root / "key"
     match kind:
         case "a folder":
@@ -339,7 +339,7 @@ async def test_a_key_file_that_holds_no_key_is_a_setting_to_correct(kind: str, p
 
 
 async def test_a_huge_key_file_is_not_read_to_its_end(place: Place) -> None:
-    """Ours: every read has a bound; a path to the wrong file, a disk image or /dev/zero, must not take the memory."""
+    """Every read has a bound; a path to the wrong file, a disk image or /dev/zero, must not take the memory."""
     file = place.root / "key"
     with file.open("wb") as sparse:
         sparse.truncate(8 * 1024**3)

@@ -17,7 +17,7 @@ from tests.security.tours import Tour, settings
 
 
 def test_a_process_that_is_traced_writes_nothing_into_spans(tmp_path: Path) -> None:
-    """Issue: spans if tracing is on. The SDK's own hold the name of the tool that was called, and what clients answer."""
+    """Spans if tracing is on. The SDK's own hold the name of the tool that was called, and what clients answer."""
     spans = tmp_path / "given" / "spans"
     spans.parent.mkdir()
 

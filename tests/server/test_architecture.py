@@ -23,13 +23,13 @@ def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
 
 
 def test_imports_run_one_way() -> None:
-    """Ours: three floors, and no import that climbs; the stand-in shares no code with the client."""
+    """Three floors, and no import that climbs; the stand-in shares no code with the client."""
     ended = run(str(Path(sys.executable).parent / "lint-imports"))
     assert ended.returncode == 0, ended.stdout[-2000:]
 
 
 def test_no_module_is_longer_than_the_house_allows() -> None:
-    """Ours: a module fits a head."""
+    """A module fits a head."""
     long = {
         str(path.relative_to(ROOT)): lines for path in SOURCES if (lines := path.read_text().count("\n")) > MAX_LINES
     }
@@ -48,7 +48,7 @@ def test_only_commands_write_to_stdout() -> None:
 
 
 def test_httpx_is_imported_in_the_channel_alone() -> None:
-    """Ours: the HTTP library is one import line, should it ever change."""
+    """The HTTP library is one import line, should it ever change."""
     importing = {
         str(path.relative_to(ROOT))
         for path in SOURCES
@@ -125,7 +125,7 @@ def test_only_one_room_asks_which_system_it_runs_on() -> None:
 
 
 def test_the_source_roots_are_no_packages() -> None:
-    """Ours: a wheel that installs `server` and `tools` collides with everybody's."""
+    """A wheel that installs `server` and `tools` collides with everybody's."""
     assert not (ROOT / "server" / "__init__.py").exists()
     assert not (ROOT / "tools" / "__init__.py").exists()
 
@@ -161,7 +161,7 @@ sys.exit(f"imports {{heavy}}" if heavy else f"ended with {{code}}" if code else 
 
 
 def test_a_wheel_installs_only_our_packages_and_runs(tmp_path: Path) -> None:
-    """Ours: the wheel holds the `blikk_*` packages, typed, and `blikk-mcp` runs from it."""
+    """The wheel holds the `blikk_*` packages, typed, and `blikk-mcp` runs from it."""
     built = run(
         sys.executable,
         "-m",

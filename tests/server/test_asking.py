@@ -53,7 +53,7 @@ class Person:
 
 @ERAS
 async def test_a_yes_lets_the_payment_pass(environ: dict[str, str], sandbox: RunningSandbox, mode: str) -> None:
-    """Ours: above BLIKK_ASK_ABOVE_ISK a person confirms before anything is sent."""
+    """Above BLIKK_ASK_ABOVE_ISK a person confirms before anything is sent."""
     person = Person(**YES)
     async with connected(environ, mode, elicitation_callback=person) as client:
         result = await call(client, "create_payment", PAYMENT)
@@ -254,7 +254,7 @@ def a_question() -> Question:
 
 @ERAS
 async def test_a_client_that_cannot_ask_is_refused(environ: dict[str, str], sandbox: RunningSandbox, mode: str) -> None:
-    """Ours: above the threshold, a client that cannot ask gets `confirmation_required`."""
+    """Above the threshold, a client that cannot ask gets `confirmation_required`."""
     async with connected(environ, mode) as client:
         result = await call(client, "create_payment", PAYMENT)
     assert (result["outcome"], result["error_code"]) == ("refused", "confirmation_required")
@@ -263,7 +263,7 @@ async def test_a_client_that_cannot_ask_is_refused(environ: dict[str, str], sand
 
 @ERAS
 async def test_at_or_below_the_threshold_nobody_is_asked(environ: dict[str, str], mode: str) -> None:
-    """Ours: *above* this a person must confirm."""
+    """*above* this a person must confirm."""
     person = Person(action="decline")
     async with connected(environ, mode, elicitation_callback=person) as client:
         result = await call(client, "create_payment", {**PAYMENT, "amount": 500})
@@ -275,7 +275,7 @@ async def test_at_or_below_the_threshold_nobody_is_asked(environ: dict[str, str]
 async def test_a_client_that_can_ask_is_asked_about_a_duplicate_whatever_the_model_says(
     sandbox: RunningSandbox, tmp_path: Path, mode: str
 ) -> None:
-    """Ours: where a person can be asked, the model's word alone is not enough."""
+    """Where a person can be asked, the model's word alone is not enough."""
     person = Person(action="decline")
     async with connected(environment(sandbox, tmp_path), mode, elicitation_callback=person) as client:
         first = await call(client, "create_payment", PAYMENT)
@@ -291,7 +291,7 @@ async def test_a_client_that_can_ask_is_asked_about_a_duplicate_whatever_the_mod
 
 
 async def test_a_client_that_cannot_ask_needs_the_earlier_payments_id(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Ours: for a duplicate `confirmed_duplicate_of` suffices where nobody can be asked."""
+    """For a duplicate `confirmed_duplicate_of` suffices where nobody can be asked."""
     other = {**PAYMENT, "idempotency_key": "order-0002"}
     async with connected(environment(sandbox, tmp_path)) as client:
         first = await call(client, "create_payment", PAYMENT)
@@ -308,7 +308,7 @@ async def test_a_client_that_cannot_ask_needs_the_earlier_payments_id(sandbox: R
 async def test_the_question_warns_of_a_name_that_looks_like_an_earlier_payees(
     sandbox: RunningSandbox, tmp_path: Path, mode: str
 ) -> None:
-    """Issue: homoglyph look-alikes of a known creditor (warn the person): here before anything is sent."""
+    """Homoglyph look-alikes of a known creditor (warn the person): here before anything is sent."""
     person = Person(**YES)
     environ = environment(sandbox, tmp_path, BLIKK_ASK_ABOVE_ISK="500")
     forged = {
@@ -327,7 +327,7 @@ async def test_the_question_warns_of_a_name_that_looks_like_an_earlier_payees(
 
 
 async def test_an_invented_answer_confirms_nothing(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: an answer counts only with the sealed state of its own question."""
+    """An answer counts only with the sealed state of its own question."""
     call_params: dict[str, Any] = {"name": "create_payment", "arguments": dict(PAYMENT), "_meta": FORM_META}
     async with wired(environ) as server:
         asked = (await server.ask("tools/call", call_params))["result"]
@@ -352,7 +352,7 @@ async def test_an_invented_answer_confirms_nothing(environ: dict[str, str], sand
 
 
 async def test_a_client_that_fails_to_ask_confirms_nothing(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: an error instead of an answer is no yes."""
+    """An error instead of an answer is no yes."""
 
     async def fails(context: Any, params: types.ElicitRequestParams) -> types.ErrorData:
         return types.ErrorData(code=-32000, message="no window to ask in")

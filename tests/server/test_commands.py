@@ -44,7 +44,7 @@ def blikk_mcp(
 
 
 def test_the_demo_pays_once_and_says_what_happens() -> None:
-    """Ours, the README's first command: list, create, tell the person, approve, wait, paid; exit 0."""
+    """List, create, tell the person, approve, wait, paid; exit 0."""
     ended = blikk_mcp("demo")
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
     for part in (
@@ -62,7 +62,7 @@ def test_the_demo_pays_once_and_says_what_happens() -> None:
 
 @pytest.mark.slow
 def test_the_demo_ignores_the_settings_of_the_real_world(tmp_path: Path) -> None:
-    """Ours: a demo on a machine that is set up for production touches neither its key nor its ledger."""
+    """A demo on a machine that is set up for production touches neither its key nor its ledger."""
     key, ledger = "production-key-0123456789", tmp_path / "real" / "ledger.sqlite3"
     ended = blikk_mcp("demo", environ={"BLIKK_API_KEY": key, "BLIKK_LEDGER": str(ledger), "BLIKK_READ_ONLY": "true"})
     assert ended.returncode == 0
@@ -71,7 +71,7 @@ def test_the_demo_ignores_the_settings_of_the_real_world(tmp_path: Path) -> None
 
 
 def test_the_sandbox_says_in_one_line_where_it_listens() -> None:
-    """Ours: one line of JSON with `base_url` and `api_key`, then it serves until a signal."""
+    """One line of JSON with `base_url` and `api_key`, then it serves until a signal."""
     process = subprocess.Popen([sys.executable, "-m", "blikk_mcp.cli", "sandbox"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -86,19 +86,19 @@ def test_the_sandbox_says_in_one_line_where_it_listens() -> None:
 
 
 def test_the_sandbox_does_not_listen_to_the_world() -> None:
-    """Ours: its control API has no key, so it stays on loopback."""
+    """Its control API has no key, so it stays on loopback."""
     ended = blikk_mcp("sandbox", "--host", "0.0.0.0")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "loopback" in ended.stderr
 
 
 def test_the_version_is_the_packages() -> None:
-    """Ours: `--version` says what is installed."""
+    """`--version` says what is installed."""
     assert blikk_mcp("--version").stdout.strip() == f"blikk-mcp {__version__}"
 
 
 def test_the_version_stands_in_one_place() -> None:
-    """Ours: a release changes one line; pyproject reads it, and the changelog's top section is about it."""
+    """A release changes one line; pyproject reads it, and the changelog's top section is about it."""
     written = [
         str(path.relative_to(ROOT))
         for folder in ("server", "tools")
@@ -115,7 +115,7 @@ def test_the_version_stands_in_one_place() -> None:
 
 
 def test_the_doctor_finds_a_sound_set_up_sound(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Ours: settings, ledger, key, reachability and the live OpenAPI document; exit 0."""
+    """Settings, ledger, key, reachability and the live OpenAPI document; exit 0."""
     ended = blikk_mcp("doctor", environ=environment(sandbox, tmp_path))
     assert ended.returncode == 0, ended.stdout
     assert "accepts the key" in ended.stdout
@@ -134,14 +134,14 @@ def test_the_doctor_finds_a_sound_set_up_sound(sandbox: RunningSandbox, tmp_path
     ids=["key", "no key", "name", "unreachable"],
 )
 def test_the_doctor_says_what_to_fix(sandbox: RunningSandbox, tmp_path: Path, wrong: dict[str, str], said: str) -> None:
-    """Ours: exit 1 and the thing to correct."""
+    """Exit 1 and the thing to correct."""
     ended = blikk_mcp("doctor", environ={**environment(sandbox, tmp_path), **wrong})
     assert ended.returncode == 1
     assert said in ended.stdout
 
 
 def test_the_doctor_tells_how_blikks_document_differs() -> None:
-    """Ours: the live document is not known to us, so a difference is told and fails nothing."""
+    """The live document is not known to us, so a difference is told and fails nothing."""
     document: dict[str, Any] = {
         "paths": {
             "/payment": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/x"}}}}}}

@@ -23,7 +23,7 @@ WORDS = f"Please approve this payment at your bank\n{LINK}\nTell me here when yo
 def test_a_demo_whose_bank_was_asked_or_paid_twice_fails(
     received: int, paid: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ours: "once" is what the demo is there to show, so the bank's own record decides its exit code."""
+    """ "once" is what the demo is there to show, so the bank's own record decides its exit code."""
     record: dict[str, Any] = {"received": [{}] * received, "paid": ["pay_x"] * paid}
 
     def twice(_: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def test_a_demo_whose_bank_was_asked_or_paid_twice_fails(
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_the_demo_prints_on_terminals_that_know_few_letters(encoding: str) -> None:
-    """Ours: a terminal without `ð` shows another character, and no traceback; no line is longer than 80 columns."""
+    """A terminal without `ð` shows another character, and no traceback; no line is longer than 80 columns."""
     ended = blikk_mcp("demo", environ={"PYTHONIOENCODING": encoding}, encoding=encoding)
     assert ended.returncode == 0
     assert "Traceback" not in ended.stdout + ended.stderr

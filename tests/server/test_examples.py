@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_the_plain_client_pays_and_says_so() -> None:
-    """Ours: an example that does not run is worse than none."""
+    """An example that does not run is worse than none."""
     ended = subprocess.run(
         [sys.executable, "agent_examples/plain_client.py", "--approve"],
         cwd=ROOT,

@@ -51,7 +51,7 @@ async def status(environ: dict[str, str]) -> dict[str, Any]:
 async def test_the_list_shows_the_unknown_first_and_what_to_do(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Ours: open ones first, with what to do."""
+    """Open ones first, with what to do."""
     await lose_an_answer(environ, sandbox, "answer_lost_after_commit")
     async with connected(environ) as client:
         await call(
@@ -72,7 +72,7 @@ async def test_the_list_shows_the_unknown_first_and_what_to_do(
 
 
 async def test_the_ledger_can_be_looked_at_without_a_key(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: looking needs no secret."""
+    """Looking needs no secret."""
     async with connected(environ) as client:
         await call(client, "create_payment", PAYMENT)
     without = {name: value for name, value in environ.items() if name != "BLIKK_API_KEY"}
@@ -82,7 +82,7 @@ async def test_the_ledger_can_be_looked_at_without_a_key(environ: dict[str, str]
 async def test_nothing_identifies_an_account_or_a_person_by_number(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Ours: key and full account never shown; the ledger holds no kennitala."""
+    """Key and full account never shown; the ledger holds no kennitala."""
     async with connected(environ) as client:
         await call(client, "create_payment", PAYMENT)
     for command in (
@@ -102,7 +102,7 @@ async def test_nothing_identifies_an_account_or_a_person_by_number(
 async def test_an_unknown_outcome_is_resolved_as_created_after_asking_blikk(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Ours: checked against Blikk by GET; the note is kept in the history."""
+    """Checked against Blikk by GET; the note is kept in the history."""
     await lose_an_answer(environ, sandbox, "answer_lost_after_commit")
     (payment,) = control(sandbox, "record")["payments"]
     ended = blikk_mcp(
@@ -115,7 +115,7 @@ async def test_an_unknown_outcome_is_resolved_as_created_after_asking_blikk(
 
 
 async def test_another_payments_id_does_not_resolve_it(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: amount and currency have to agree where Blikk's answer has them."""
+    """Amount and currency have to agree where Blikk's answer has them."""
     async with connected({**environ, "BLIKK_LEDGER": environ["BLIKK_LEDGER"] + "-other"}) as client:
         other = await call(client, "create_payment", {**PAYMENT, "amount": 999})
     await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
@@ -129,7 +129,7 @@ async def test_another_payments_id_does_not_resolve_it(environ: dict[str, str], 
 async def test_an_unknown_outcome_is_resolved_as_not_created_and_its_key_is_free(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Ours: its room is given back, and the key may be sent again."""
+    """Its room is given back, and the key may be sent again."""
     long_ago = datetime.now(UTC) - timedelta(minutes=11)
     with SqliteLedger(Path(environ["BLIKK_LEDGER"])) as ledger:
         asked_for = CreatePaymentArguments.model_validate(PAYMENT).intent()
@@ -298,7 +298,7 @@ async def test_an_export_runs_no_formula_in_a_spreadsheet(environ: dict[str, str
 
 
 async def test_prune_forgets_people_and_keeps_the_key(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: a key that was paid must never pay again, however long ago."""
+    """A key that was paid must never pay again, however long ago."""
     async with connected(environ) as client:
         await call(client, "create_payment", {**PAYMENT, "amount": 151})
     assert "1 payment(s)" in blikk_mcp("ledger", "prune", "--older-than-days", "0", "--yes", environ=environ).stdout
@@ -311,7 +311,7 @@ async def test_prune_forgets_people_and_keeps_the_key(environ: dict[str, str], s
 
 
 async def test_the_doctor_reports_what_is_unresolved(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: an unknown outcome has to be looked into."""
+    """An unknown outcome has to be looked into."""
     await lose_an_answer(environ, sandbox, "answer_lost_before_commit")
     ended = blikk_mcp("doctor", environ=environ)
     assert ended.returncode == 1
@@ -319,7 +319,7 @@ async def test_the_doctor_reports_what_is_unresolved(environ: dict[str, str], sa
 
 
 def test_a_ledger_that_cannot_be_written_is_reported(environ: dict[str, str], tmp_path: Path) -> None:
-    """Ours: doctor finds a ledger that cannot be written; nothing would be sent."""
+    """Doctor finds a ledger that cannot be written; nothing would be sent."""
     (tmp_path / "state").write_text("not a folder")
     ended = blikk_mcp("doctor", environ=environ)
     assert ended.returncode == 1
@@ -329,7 +329,7 @@ def test_a_ledger_that_cannot_be_written_is_reported(environ: dict[str, str], tm
 async def test_another_blikks_ledger_pays_nothing_and_can_be_looked_at(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Issue: sandbox and production never mix; ours: nor in a file that the operator names for both."""
+    """Sandbox and production never mix; ours: nor in a file that the operator names for both."""
     with SqliteLedger(Path(environ["BLIKK_LEDGER"]), environment=environment_key(PRODUCTION_URL)) as ledger:
         ledger.claim(intent("in production"), allow, window_minutes=0, now=datetime.now(UTC))
 

@@ -44,7 +44,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 @pytest.mark.anyio
 async def test_a_call_is_one_line_with_its_outcome(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Ours: event, tool, outcome, duration, payment id and a correlation id, in one canonical line."""
+    """Event, tool, outcome, duration, payment id and a correlation id, in one canonical line."""
     async with spawned(environment(sandbox, tmp_path)) as server:
         await server.initialize()
         created = await server.call("create_payment", PAYMENT)
@@ -60,7 +60,7 @@ async def test_a_call_is_one_line_with_its_outcome(sandbox: RunningSandbox, tmp_
 
 @pytest.mark.anyio
 async def test_no_person_and_no_account_is_on_stderr(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Ours: neither kennitala, account nor name on stderr, at any level."""
+    """Neither kennitala, account nor name on stderr, at any level."""
     async with spawned(environment(sandbox, tmp_path, BLIKK_LOG_LEVEL="debug", BLIKK_LOG_FORMAT="text")) as server:
         await server.initialize()
         await server.call("create_payment", PAYMENT)
@@ -94,13 +94,13 @@ def test_of_foreign_records_only_the_template_is_kept(stream: io.StringIO) -> No
 
 
 def test_the_key_is_redacted_wherever_it_stands_in_a_line(stream: io.StringIO) -> None:
-    """Ours: redaction sees the whole formatted line."""
+    """Redaction sees the whole formatted line."""
     log_event(logging.getLogger("blikk_mcp.test"), logging.INFO, f"event {KEY}", field=KEY, name_x=[KEY])
     assert find(KEY, stream.getvalue()) == []
 
 
 def test_text_is_one_line_a_record(stream: io.StringIO) -> None:
-    """Ours: `text` is for people; a line break in a field forges no record."""
+    """`text` is for people; a line break in a field forges no record."""
     start_logging("info", "text", Redactor([]).text, stream)
     log_event(logging.getLogger("blikk_mcp.test"), logging.INFO, "event", field="a\nb")
     assert re.fullmatch(r"\S+ info    event field=a \| b\n", stream.getvalue())

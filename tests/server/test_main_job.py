@@ -29,7 +29,7 @@ def environ(sandbox: RunningSandbox, tmp_path: Path) -> dict[str, str]:
 async def test_a_payment_is_created_approved_by_a_person_and_paid_once(
     environ: dict[str, str], sandbox: RunningSandbox, mode: str
 ) -> None:
-    """Ours, the main job: the agent creates, the person approves at the bank's page, the agent learns that it is paid."""
+    """The agent creates, the person approves at the bank's page, the agent learns that it is paid."""
     async with connected(environ, mode) as client:
         created = await call(client, "create_payment", PAYMENT)
         assert (created["outcome"], created["human_action"]) == ("needs_human", "open_link")
@@ -114,7 +114,7 @@ async def test_a_payment_that_is_rejected_after_approval_is_not_called_paid(
 async def test_a_lost_answer_is_unknown_and_never_sent_again(
     environ: dict[str, str], sandbox: RunningSandbox, fault: str
 ) -> None:
-    """Ours: Blikk has no idempotency key, so what may have been paid is never sent again by itself."""
+    """Blikk has no idempotency key, so what may have been paid is never sent again by itself."""
     control(sandbox, "faults", {"fault": fault, "operation": "create"})
     async with connected(environ) as client:
         for replayed in (False, True):
@@ -170,7 +170,7 @@ async def test_a_cancelled_create_keeps_its_claim_and_its_answer(
 
 
 async def test_read_only_does_not_offer_create_payment(environ: dict[str, str]) -> None:
-    """Ours: what is switched off is an unknown tool."""
+    """What is switched off is an unknown tool."""
     async with connected({**environ, "BLIKK_READ_ONLY": "yes"}) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
         assert names == ["get_payment_status", "await_payment", "list_payments"]
@@ -191,7 +191,7 @@ async def test_read_only_does_not_offer_create_payment(environ: dict[str, str]) 
 async def test_wrong_settings_list_the_tools_and_answer_every_call_with_the_setting(
     environ: dict[str, str], sandbox: RunningSandbox, wrong: dict[str, str], named: str
 ) -> None:
-    """Ours: catalogs list tools without a key, and a person has to learn what to correct."""
+    """Catalogs list tools without a key, and a person has to learn what to correct."""
     async with connected({**environ, **wrong}) as client:
         assert len((await client.list_tools()).tools) == len(ALL_TOOLS)
         arguments: dict[str, Any]
@@ -207,7 +207,7 @@ async def test_wrong_settings_list_the_tools_and_answer_every_call_with_the_sett
 
 
 async def test_the_real_process_does_the_main_job(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: the same over real stdio, in the handshake era that most clients speak."""
+    """The same over real stdio, in the handshake era that most clients speak."""
     async with spawned(environ) as server:
         await server.initialize()
         created = await server.call("create_payment", PAYMENT)
@@ -218,7 +218,7 @@ async def test_the_real_process_does_the_main_job(environ: dict[str, str], sandb
 
 
 async def test_the_ledger_outlives_the_process(environ: dict[str, str], sandbox: RunningSandbox) -> None:
-    """Ours: one purchase, one key, also after a restart."""
+    """One purchase, one key, also after a restart."""
     for replayed in (False, True):
         async with spawned(environ) as server:
             await server.initialize()

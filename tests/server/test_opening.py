@@ -75,7 +75,7 @@ async def test_consent_to_open_the_link_is_not_payment(environ: dict[str, str], 
 async def test_a_person_who_does_not_open_it_is_reported_and_not_asked_again(
     environ: dict[str, str], mode: str, action: str, said: str
 ) -> None:
-    """Ours: declined and cancelled are reported as what they are, and the ordinary result carries the link."""
+    """Declined and cancelled are reported as what they are, and the ordinary result carries the link."""
     browser = Browser(action)
     async with connected(environ, mode, elicitation_callback=browser) as client:
         created = await call(client, "create_payment", PAYMENT)
@@ -89,7 +89,7 @@ async def test_a_person_who_does_not_open_it_is_reported_and_not_asked_again(
 
 @ERAS
 async def test_a_person_who_was_told_already_is_not_asked(environ: dict[str, str], mode: str) -> None:
-    """Ours: human_informed true suppresses the question."""
+    """Human_informed true suppresses the question."""
     browser = Browser("accept")
     async with connected(environ, mode, elicitation_callback=browser) as client:
         created = await call(client, "create_payment", PAYMENT)

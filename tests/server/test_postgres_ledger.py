@@ -52,7 +52,7 @@ async def test_a_payment_goes_through_postgres_and_the_commands_see_it(
 
 
 async def test_from_start_to_the_list_of_tools_nothing_of_the_driver_is_imported(environ: dict[str, str]) -> None:
-    """Issue 17: a lean process, also with the ledger in PostgreSQL and without the front door."""
+    """A lean process, also with the ledger in PostgreSQL and without the front door."""
     async with spawned({**environ, "BLIKK_FRONT_DOOR": "off"}) as server:
         await server.initialize()
         assert (await server.ask("tools/list"))["result"]["tools"]

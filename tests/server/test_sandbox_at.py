@@ -34,7 +34,7 @@ async def one_call(environ: dict[str, str], where: str, tool: str, arguments: An
 async def test_processes_started_for_every_call_see_one_bank_and_one_ledger(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    """Issue 15: create, look and pay again in three processes; no key is set, and one payment is made."""
+    """Create, look and pay again in three processes; no key is set, and one payment is made."""
     home = {"XDG_STATE_HOME": str(tmp_path)}
     created, _ = await one_call(home, sandbox.base_url, "create_payment", PAYMENT)
     assert created["environment"] == "sandbox"
@@ -101,7 +101,7 @@ async def test_the_real_world_is_left_alone(sandbox: RunningSandbox, tmp_path: P
     ],
 )
 async def test_its_own_sandbox_says_where_it_is_controlled(log: dict[str, str]) -> None:
-    """Issue 15: on stderr, in either form of log, so that a developer can ask for faults."""
+    """On stderr, in either form of log, so that a developer can ask for faults."""
     async with spawned(log, "serve", "--sandbox") as server:
         await server.initialize()
         assert server.process.stderr is not None

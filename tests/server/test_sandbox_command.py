@@ -55,7 +55,7 @@ def pay(said: dict[str, str]) -> dict[str, Any]:
 
 
 def test_it_prints_lines_to_paste_into_a_shell() -> None:
-    """Issue 15: what it says on stderr sets a shell up, comment included."""
+    """What it says on stderr sets a shell up, comment included."""
     with sandbox_command() as (said, errors):
         assert set(said) == {"base_url", "api_key", "control_url"}
     script = "\n".join([*errors, 'printf "%s %s" "$BLIKK_BASE_URL" "$BLIKK_API_KEY"'])
@@ -114,7 +114,7 @@ def test_a_seed_makes_a_run_repeatable() -> None:
     ],
 )
 def test_an_option_that_cannot_be_is_refused_in_plain_words(options: list[str]) -> None:
-    """Issue 15: `--port 99999` was a traceback. No refused value is repeated."""
+    """`--port 99999` was a traceback. No refused value is repeated."""
     ended = blikk_mcp("sandbox", *options)
     assert (ended.returncode in (1, 2), ended.stdout) == (True, "")
     assert "Traceback" not in ended.stderr

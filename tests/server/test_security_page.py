@@ -9,14 +9,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_test_that_the_security_page_names_exists() -> None:
-    """Ours: a threat without a test that shows its answer is not answered."""
+    """A threat without a test that shows its answer is not answered."""
     named = set(re.findall(r"`(tests/[a-z_/]+\.py)`", (ROOT / "SECURITY.md").read_text()))
     assert len(named) > 15
     assert {name for name in named if not (ROOT / name).is_file()} == set()
 
 
 def test_every_threat_names_its_tests_and_its_place_in_the_lists_of_others() -> None:
-    """Issue: a table, rows linked to OWASP's lists and to MCP's own security practices."""
+    """A table, rows linked to OWASP's lists and to MCP's own security practices."""
     text = (ROOT / "SECURITY.md").read_text()
     table = text.partition("| threat |")[2].partition("\n\n")[0]
     rows = table.splitlines()[2:]

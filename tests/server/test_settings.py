@@ -35,7 +35,7 @@ def problems(**environ: str) -> list[str]:
 
 
 def test_a_key_is_all_that_is_needed() -> None:
-    """Ours: every other setting has a default, and the limits' defaults are limits."""
+    """Every other setting has a default, and the limits' defaults are limits."""
     got = settings()
     assert (got.base_url, got.environment) == (PRODUCTION_URL, "production")
     assert (got.max_amount_isk, got.daily_limit_isk, got.creates_per_minute) == (100_000, 500_000, 10)
@@ -45,14 +45,14 @@ def test_a_key_is_all_that_is_needed() -> None:
 
 
 def test_every_problem_is_told_at_once() -> None:
-    """Ours: nobody should correct settings one start at a time."""
+    """Nobody should correct settings one start at a time."""
     told = problems(BLIKK_API_KEY="", BLIKK_READ_ONLY="maybe", BLIKK_MAX_AMOUNT_ISK="1.000", BLIKK_BASE_URL="ftp://x")
     names = {problem.partition(":")[0] for problem in told}
     assert names == {"BLIKK_API_KEY", "BLIKK_READ_ONLY", "BLIKK_MAX_AMOUNT_ISK", "BLIKK_BASE_URL"}
 
 
 def test_an_unknown_name_is_an_error_that_suggests_the_near_one() -> None:
-    """Ours: a misspelt limit must not be a limit that is not there."""
+    """A misspelt limit must not be a limit that is not there."""
     assert problems(BLIKK_MAX_AMOUNT="5") == [
         "BLIKK_MAX_AMOUNT: there is no such setting: did you mean BLIKK_MAX_AMOUNT_ISK?"
     ]
@@ -85,7 +85,7 @@ def test_a_key_that_cannot_be_a_header_is_refused_and_not_repeated(key: str) -> 
 
 
 def test_a_key_file_may_end_in_a_line_break(tmp_path: Path) -> None:
-    """Ours: editors and `echo` write one."""
+    """Editors and `echo` write one."""
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n")
     file.chmod(0o600)
@@ -95,7 +95,7 @@ def test_a_key_file_may_end_in_a_line_break(tmp_path: Path) -> None:
 
 
 def test_a_key_file_that_others_can_read_is_noticed(tmp_path: Path) -> None:
-    """Ours: a notice and no refusal, since container platforms mount secrets like that."""
+    """A notice and no refusal, since container platforms mount secrets like that."""
     file = tmp_path / "key"
     file.write_text(KEY)
     file.chmod(0o644)
@@ -104,7 +104,7 @@ def test_a_key_file_that_others_can_read_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"two\nlines\n", b"\xff\xfe", b"a b"])
 def test_a_key_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None:
-    """Ours: a file holds the key and nothing else."""
+    """A file holds the key and nothing else."""
     file = tmp_path / "key"
     file.write_bytes(content)
     (problem,) = problems(BLIKK_API_KEY="", BLIKK_API_KEY_FILE=str(file))
@@ -112,12 +112,12 @@ def test_a_key_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> 
 
 
 def test_a_key_and_a_key_file_are_one_too_many(tmp_path: Path) -> None:
-    """Ours: which of two keys counts must not be a guess."""
+    """Which of two keys counts must not be a guess."""
     assert "not both" in problems(BLIKK_API_KEY_FILE=str(tmp_path / "key"))[0]
 
 
 def test_the_key_leaves_the_environment() -> None:
-    """Ours: no child process inherits it."""
+    """No child process inherits it."""
     environ = {"BLIKK_API_KEY": KEY, "XDG_STATE_HOME": "/nowhere"}
     read_settings(environ)
     assert "BLIKK_API_KEY" not in environ
@@ -174,18 +174,18 @@ def test_a_base_url_that_is_not_plain_https_is_refused(url: str) -> None:
     ("text", "value"), [("true", True), ("1", True), ("YES", True), ("false", False), ("0", False), ("no", False)]
 )
 def test_booleans_are_words_or_digits(text: str, value: bool) -> None:
-    """Ours: `true`/`false`, `1`/`0`, `yes`/`no`."""
+    """`true`/`false`, `1`/`0`, `yes`/`no`."""
     assert settings(BLIKK_READ_ONLY=text).read_only is value
 
 
 @pytest.mark.parametrize("text", ["1.000", "1,000", "1e3", "-1", "ISK 5", "0x10", "٣", "5 000"])
 def test_an_amount_is_digits_only(text: str) -> None:
-    """Ours: what one could read as decimals or as thousands is not read at all."""
+    """What one could read as decimals or as thousands is not read at all."""
     assert problems(BLIKK_DAILY_LIMIT_ISK=text)[0].startswith("BLIKK_DAILY_LIMIT_ISK: ")
 
 
 def test_creditors_are_accounts_or_kennitalas() -> None:
-    """Ours: an IBAN and the same account's BBAN are one entry."""
+    """An IBAN and the same account's BBAN are one entry."""
     by_iban, by_bban, by_kennitala = settings(
         BLIKK_ALLOWED_CREDITORS=f"{IBAN}, 0159-26-007654, 551073-0339"
     ).allowed_creditors
@@ -195,19 +195,19 @@ def test_creditors_are_accounts_or_kennitalas() -> None:
 
 @pytest.mark.parametrize("text", [",", "IS00", "12345", f"{IBAN},x"])
 def test_a_list_of_creditors_with_a_mistake_allows_nobody(text: str) -> None:
-    """Ours: a list that cannot be read must not become no list."""
+    """A list that cannot be read must not become no list."""
     (problem,) = problems(BLIKK_ALLOWED_CREDITORS=text)
     assert text not in problem or text == ","
 
 
 @pytest.mark.parametrize("text", ["https://bank.is", "bank", "bank.is/x", "*.bank.is", ",", "bank.is:443"])
 def test_a_list_of_hosts_holds_host_names_only(text: str) -> None:
-    """Ours: compared by parsed equality, so nothing but names can be meant."""
+    """Compared by parsed equality, so nothing but names can be meant."""
     assert problems(BLIKK_SCA_HOSTS=text)[0].startswith("BLIKK_SCA_HOSTS: ")
 
 
 def test_two_base_urls_have_two_ledgers() -> None:
-    """Ours: sandbox and production never mix."""
+    """Sandbox and production never mix."""
     assert settings().ledger != settings(BLIKK_BASE_URL="https://stage.blikk.tech/paymentchannel").ledger
 
 
@@ -494,7 +494,7 @@ def test_paths_take_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_home_of_nobody_is_a_wrong_setting() -> None:
-    """Ours: no traceback, and no key that is looked for elsewhere."""
+    """No traceback, and no key that is looked for elsewhere."""
     (problem,) = problems(BLIKK_API_KEY="", BLIKK_API_KEY_FILE="~no-such-user-here/key")
     assert problem.startswith("BLIKK_API_KEY_FILE: names the home folder of nobody")
 
@@ -554,7 +554,7 @@ def test_only_a_setting_that_is_alike_is_suggested(name: str, suggested: str) ->
 
 
 def test_a_name_is_shown_without_what_a_terminal_would_act_on() -> None:
-    """Ours: a variable's name can hold anything but `=`."""
+    """A variable's name can hold anything but `=`."""
     assert problems(**{"BLIKK_\x1b[31m": "x"}) == ["BLIKK_??31m: there is no such setting"]
 
 
@@ -576,7 +576,7 @@ def test_a_key_file_that_is_too_long_is_not_cut(tmp_path: Path, length: int) -> 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o620, 0o602])
 def test_a_key_file_of_a_group_or_of_all_is_noticed(tmp_path: Path, mode: int) -> None:
-    """Ours: readable or writable, by the group or by all."""
+    """Readable or writable, by the group or by all."""
     file = tmp_path / "key"
     file.write_text(KEY)
     file.chmod(mode)
@@ -590,7 +590,7 @@ def test_the_front_door_is_switched_on_and_off(text: str, value: bool) -> None:
 
 
 def test_environment_of_ignores_what_follows_the_host() -> None:
-    """Ours: only scheme, host and port make an environment."""
+    """Only scheme, host and port make an environment."""
     assert environment_of("https://stage.blikk.tech") == "stage"
 
 

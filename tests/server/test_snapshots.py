@@ -36,7 +36,7 @@ def check(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("tool", TOOLS)
 async def test_a_tool_is_what_its_snapshot_says(tool: str) -> None:
-    """Ours: one snapshot file a tool."""
+    """One snapshot file a tool."""
     async with running_app(SettingsError([]), Redactor([])) as server, Client(server) as client:
         listed = {item.name: item for item in (await client.list_tools()).tools}
     assert set(listed) == set(TOOLS)
@@ -45,7 +45,7 @@ async def test_a_tool_is_what_its_snapshot_says(tool: str) -> None:
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
 async def test_the_handshake_and_the_list_are_static(version: str) -> None:
-    """Ours: for given settings both answers are the same, every time."""
+    """For given settings both answers are the same, every time."""
     async with spawned({}) as server:
         initialized = (await server.initialize(version))["result"]
         listed = (await server.ask("tools/list"))["result"]
@@ -56,7 +56,7 @@ async def test_the_handshake_and_the_list_are_static(version: str) -> None:
 
 
 async def test_the_modern_discovery_and_list_are_static() -> None:
-    """Ours: the same in the era without a handshake."""
+    """The same in the era without a handshake."""
     from tests.server.test_stdio import MODERN_META
 
     async with spawned({}) as server:

@@ -31,7 +31,7 @@ def environ(sandbox: RunningSandbox, tmp_path: Path) -> dict[str, str]:
 
 
 async def test_eof_before_the_first_message_ends_it_with_exit_code_0(environ: dict[str, str]) -> None:
-    """Ours: EOF, before the first message too, ends the process with exit 0."""
+    """EOF, before the first message too, ends the process with exit 0."""
     async with spawned(environ) as server:
         await server.close_stdin()
         assert await server.end() == 0
@@ -39,7 +39,7 @@ async def test_eof_before_the_first_message_ends_it_with_exit_code_0(environ: di
 
 
 async def test_eof_in_the_middle_of_a_wait_ends_it_with_exit_code_0(environ: dict[str, str]) -> None:
-    """Ours: a client that hangs up is not waited for."""
+    """A client that hangs up is not waited for."""
     async with spawned(environ) as server:
         await server.initialize()
         created = await server.call("create_payment", PAYMENT)
@@ -53,7 +53,7 @@ async def test_eof_in_the_middle_of_a_wait_ends_it_with_exit_code_0(environ: dic
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 async def test_a_signal_ends_it_cleanly(environ: dict[str, str], number: signal.Signals, code: int) -> None:
-    """Ours: SIGTERM and SIGINT end the process; the exit code says which, and no traceback is written."""
+    """SIGTERM and SIGINT end the process; the exit code says which, and no traceback is written."""
     async with spawned(environ) as server:
         await server.initialize()
         server.process.send_signal(number)
@@ -63,7 +63,7 @@ async def test_a_signal_ends_it_cleanly(environ: dict[str, str], number: signal.
 
 @pytest.mark.parametrize("method", ["SIGTERM in mid-wait", "SIGTERM before the handshake"])
 async def test_a_signal_at_any_moment_ends_it(environ: dict[str, str], method: str) -> None:
-    """Ours: neither a running call nor a missing handshake holds the process."""
+    """Neither a running call nor a missing handshake holds the process."""
     async with spawned(environ) as server:
         if "wait" in method:
             await server.initialize()
@@ -92,7 +92,7 @@ GARBAGE = (
 
 
 async def test_garbage_on_stdin_does_not_end_it(environ: dict[str, str]) -> None:
-    """Ours: a line that is no message is dropped, before and after the handshake."""
+    """A line that is no message is dropped, before and after the handshake."""
     async with spawned(environ) as server:
         for garbage in GARBAGE:
             await server.send_line(garbage)
@@ -104,7 +104,7 @@ async def test_garbage_on_stdin_does_not_end_it(environ: dict[str, str]) -> None
 
 
 async def test_a_line_beyond_the_bound_is_dropped_and_the_next_one_served(environ: dict[str, str]) -> None:
-    """Ours: every message has a bound; what is longer costs neither memory nor the connection."""
+    """Every message has a bound; what is longer costs neither memory nor the connection."""
     async with spawned(environ) as server:
         await server.initialize()
         await server.send_line(b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"x":"' + b"a" * 5_000_000 + b'"}}')

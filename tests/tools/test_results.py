@@ -384,7 +384,7 @@ async def test_what_the_approver_should_know_is_a_warning(
 
 @pytest.mark.anyio
 async def test_a_forged_name_is_warned_of_with_the_payment_and_on_every_later_look(tmp_path: Path) -> None:
-    """Issue: homoglyph look-alikes of a known creditor (warn the person)."""
+    """Homoglyph look-alikes of a known creditor (warn the person)."""
     known = {"creditor_name": "Kaffihúsið ehf.", "idempotency_key": OTHER_KEY}
     forged = {"creditor_name": "Kaff\u0456hús\u0456ð ehf.", "creditor_iban": iban_of(OTHER_BBAN)}
     steps = [answer(Status.SUCCESS), answer(Status.SCA_REQUIRED, LINK)]
@@ -475,7 +475,7 @@ async def test_a_possible_duplicate_names_the_earlier_payment(tmp_path: Path) ->
 
 @pytest.mark.anyio
 async def test_a_duplicate_on_the_agents_word_is_told_to_the_person_who_approves_it(tmp_path: Path) -> None:
-    """Ours: the agent may say that a person wants both and never have asked; the link's words say what it is."""
+    """The agent may say that a person wants both and never have asked; the link's words say what it is."""
     async with desk(tmp_path, answer(Status.SUCCESS), answer(Status.SCA_REQUIRED, LINK)) as at:
         await created(at)
         for tool, raw in (
@@ -491,7 +491,7 @@ async def test_a_duplicate_on_the_agents_word_is_told_to_the_person_who_approves
 
 @pytest.mark.anyio
 async def test_a_payment_beside_one_in_doubt_is_told_to_the_person_who_approves_it(tmp_path: Path) -> None:
-    """Ours: the same, where the agent changed the amount after an outcome that nobody knows."""
+    """The same, where the agent changed the amount after an outcome that nobody knows."""
     async with desk(tmp_path, Uncertain("lost"), answer(Status.SCA_REQUIRED, LINK)) as at:
         await created(at)
         told = await created(at, amount=999, idempotency_key=OTHER_KEY, confirmed_duplicate_of=KEY)
@@ -501,7 +501,7 @@ async def test_a_payment_beside_one_in_doubt_is_told_to_the_person_who_approves_
 
 @pytest.mark.anyio
 async def test_naming_an_earlier_payment_that_holds_nothing_up_warns_of_nothing(tmp_path: Path) -> None:
-    """Ours: the warning is the ledger's, not the argument's."""
+    """The warning is the ledger's, not the argument's."""
     async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as at:
         assert (await created(at, confirmed_duplicate_of="pay-0")).warnings == ""
 

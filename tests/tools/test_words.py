@@ -278,7 +278,7 @@ CAUTIONS = ("holder_differs", "mixed_alphabets", "lookalike_name", "equal_paymen
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", CAUTIONS)
 def test_a_person_is_warned_of_a_doubtful_payee_or_payment_before_they_act(code: str, language: Language) -> None:
-    """Issue: warn the person; the model's `warnings` alone might never reach them."""
+    """Warn the person; the model's `warnings` alone might never reach them."""
     presentation, caution = Presentation(language=language), PERSON[language][f"caution_{code}"]
     record = asking_for_a_person(warnings=(code,))
     link = check_link(LINK)
@@ -304,7 +304,7 @@ def test_a_person_is_warned_of_a_doubtful_payee_or_payment_before_they_act(code:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_person_is_not_bothered_with_warnings_that_are_not_for_them(language: Language) -> None:
-    """Ours: what only the agent can correct stays in `warnings`."""
+    """What only the agent can correct stays in `warnings`."""
     others = tuple(set(WARNINGS[language]) - set(CAUTIONS))
     assert Presentation(language=language).cautions(others) == []
     plain = told_as(asking_for_a_person(), language=language).human_instruction

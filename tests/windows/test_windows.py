@@ -139,7 +139,7 @@ def wait_until(is_so: Callable[[], object]) -> None:
 def test_a_payment_is_made_and_paid_and_kept_in_the_profile(
     there: Place, settings: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Issue 19: initialize, list, create, approve, paid; the ledger in the right folder; EOF ends it."""
+    """Initialize, list, create, approve, paid; the ledger in the right folder; EOF ends it."""
     folder = there.state_home / "blikk-mcp"
     before = set(folder.glob("*.sqlite3"))
     with running(there, settings) as server:
@@ -166,7 +166,7 @@ def test_a_payment_is_made_and_paid_and_kept_in_the_profile(
 def test_a_server_that_is_killed_while_it_sends_leaves_an_unknown_outcome(
     there: Place, settings: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Contract: a claim whose process died while sending is unknown as soon as the process is known to be gone."""
+    """A claim whose process died while sending is unknown as soon as the process is known to be gone."""
     control(sandbox, "faults", {"fault": "slow", "operation": "create", "seconds": 60.0})
     with running(there, settings) as server:
         server.initialize()
@@ -185,7 +185,7 @@ def test_a_server_that_is_killed_while_it_sends_leaves_an_unknown_outcome(
 
 
 def test_processes_and_signals_are_told_as_they_are(there: Place) -> None:
-    """Ours: `os.kill(pid, 0)` would end the child; a pid alone proves nothing; a signal wakes the loop."""
+    """`os.kill(pid, 0)` would end the child; a pid alone proves nothing; a signal wakes the loop."""
     said = run(there, {}, there.named(Path(__file__).with_name("there.py")))
     assert json.loads(said.splitlines()[0]) == {
         "here": [True, False],

@@ -135,7 +135,7 @@ def run(installer: Installer, home: Path, environ: Mapping[str, str], arguments:
 def test_a_host_installs_the_plugin_and_pays_through_it(
     name: str, sandbox: RunningSandbox, tmp_path: Path, clients: list[Row]
 ) -> None:
-    """Ours: what its own command installs starts, with the settings of the shell, and brings the skill."""
+    """What its own command installs starts, with the settings of the shell, and brings the skill."""
     installer, scenario = INSTALLERS[name], SCENARIOS["paid"]
     host = HOSTS[name]
     node_with(CODEX_HERE if "Codex" in name else HERE)

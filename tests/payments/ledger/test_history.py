@@ -50,7 +50,7 @@ def verify(path: Path) -> list[str]:
 
 
 def test_an_untouched_ledger_has_nothing_to_report(path: Path) -> None:
-    """Ours: no false alarm after any event, a refusal, a resolution and a prune among them."""
+    """No false alarm after any event, a refusal, a resolution and a prune among them."""
     assert verify(path) == []
     edit(path, "SELECT 1")
     assert verify(path) == []
@@ -99,7 +99,7 @@ def test_an_untouched_ledger_has_nothing_to_report(path: Path) -> None:
     ],
 )
 def test_every_edit_is_found(path: Path, statement: str, words: str) -> None:
-    """Issue: each row carries the hash of the one before it, so that an edit shows."""
+    """Each row carries the hash of the one before it, so that an edit shows."""
     edit(path, statement)
 
     problems = verify(path)
@@ -120,7 +120,7 @@ def test_every_edit_is_found(path: Path, statement: str, words: str) -> None:
     ],
 )
 def test_what_no_longer_makes_sense_makes_the_ledger_unavailable(path: Path, statement: str) -> None:
-    """Ours: no payment on a guess."""
+    """No payment on a guess."""
     edit(path, statement)
 
     with SqliteLedger(path) as ledger:
@@ -135,7 +135,7 @@ def test_what_no_longer_makes_sense_makes_the_ledger_unavailable(path: Path, sta
     ["DELETE FROM payees", "UPDATE payees SET spelling = look", "UPDATE payees SET account_fingerprint = ''"],
 )
 def test_a_payee_that_was_made_forgotten_is_found(path: Path, statement: str) -> None:
-    """Ours: whoever forges a name could otherwise take away what it is compared with."""
+    """Whoever forges a name could otherwise take away what it is compared with."""
     with SqliteLedger(path) as ledger:
         ledger.created("order-0003", 1, answer("blikk-3"), now=at(103))
         assert ledger.verify() == []
@@ -146,13 +146,13 @@ def test_a_payee_that_was_made_forgotten_is_found(path: Path, statement: str) ->
 
 @pytest.mark.parametrize("statement", ["UPDATE history SET event = 'x'", "DELETE FROM history"])
 def test_the_history_is_append_only(path: Path, statement: str) -> None:
-    """Issue: an append-only history of every transition."""
+    """An append-only history of every transition."""
     with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(statement)
 
 
 def test_history_tells_each_step_with_its_time(path: Path) -> None:
-    """Issue: every transition, each with its time."""
+    """Every transition, each with its time."""
     with SqliteLedger(path) as ledger:
         entries = ledger.history(OTHER_KEY)
 
@@ -170,7 +170,7 @@ def test_history_tells_each_step_with_its_time(path: Path) -> None:
 
 
 def test_the_chain_covers_every_field() -> None:
-    """Ours: SHA-256 over the canonical JSON of all fields and the hash before."""
+    """SHA-256 over the canonical JSON of all fields and the hash before."""
     start = genesis(b"key")
     first = next_entry((0, start), KEY, "t1", Event.CLAIMED, {"b": "2", "a": "1"})
     second = next_entry((1, first.hash), KEY, "t2", Event.SENDING, {})
@@ -194,7 +194,7 @@ def test_a_last_row_that_was_written_anew_with_a_valid_hash_is_found() -> None:
 
 
 def test_canonical_json_is_one_text_for_one_value() -> None:
-    """Ours: a hash must not depend on the order or the spelling of its input."""
+    """A hash must not depend on the order or the spelling of its input."""
     assert canonical_json({"b": "ð", "a": ["x"]}) == '{"a":["x"],"b":"\\u00f0"}'
     fields: list[object] = [
         "",

@@ -115,7 +115,7 @@ def events(ledger: Ledger, key: str = KEY) -> list[str]:
 
 
 def test_a_new_key_is_claimed_and_sending_in_one_step(ledger: Ledger) -> None:
-    """Ours: the intent is written down before a byte is sent (issue: the ledger)."""
+    """The intent is written down before a byte is sent."""
     claimed = ledger.claim(intent(purpose="ink", warnings=("w",)), allow, window_minutes=1440, now=NOON)
 
     expected = PaymentRecord(
@@ -135,7 +135,7 @@ def test_a_new_key_is_claimed_and_sending_in_one_step(ledger: Ledger) -> None:
 
 
 def test_a_claim_outlives_its_process(open_ledger: Opener) -> None:
-    """Ours: the claim is durable before it is answered."""
+    """The claim is durable before it is answered."""
     claim(open_ledger())
 
     again = open_ledger().claim(intent(), deny, window_minutes=1440, now=NOON)
@@ -145,7 +145,7 @@ def test_a_claim_outlives_its_process(open_ledger: Opener) -> None:
 
 
 def test_what_decide_raises_undoes_the_claim(ledger: Ledger) -> None:
-    """Ours: limits are checked and reserved in the claim's own transaction."""
+    """Limits are checked and reserved in the claim's own transaction."""
     with pytest.raises(PolicyDenied):
         ledger.claim(intent(), deny, window_minutes=1440, now=NOON)
 
@@ -155,7 +155,7 @@ def test_what_decide_raises_undoes_the_claim(ledger: Ledger) -> None:
 
 
 def test_the_same_key_is_answered_without_asking_the_limits(ledger: Ledger) -> None:
-    """Contract: a replay is answered whatever limits and lists say now; name and purpose do not count."""
+    """A replay is answered whatever limits and lists say now; name and purpose do not count."""
     first = claim(ledger)
 
     again = ledger.claim(intent(creditor_name="J. J.", purpose="x"), deny, window_minutes=1440, now=at(1))
@@ -170,7 +170,7 @@ def test_the_same_key_is_answered_without_asking_the_limits(ledger: Ledger) -> N
     ids=["amount", "account", "kennitala"],
 )
 def test_another_payment_under_the_same_key_is_a_conflict(ledger: Ledger, other: PaymentIntent) -> None:
-    """Contract: amount, account and kennitala decide whether it is the same payment."""
+    """Amount, account and kennitala decide whether it is the same payment."""
     claim(ledger)
 
     with pytest.raises(IdempotencyConflict):
@@ -180,7 +180,7 @@ def test_another_payment_under_the_same_key_is_a_conflict(ledger: Ledger, other:
 
 
 def test_a_refused_key_may_be_sent_again_with_corrected_arguments(ledger: Ledger) -> None:
-    """Contract: after a definite refusal the key may be sent again, with the same or corrected arguments."""
+    """After a definite refusal the key may be sent again, with the same or corrected arguments."""
     claim(ledger)
     ledger.refused(KEY, 1, code="rejected_by_blikk", bank_text="bad name", now=at(1))
 
@@ -197,7 +197,7 @@ def test_a_refused_key_may_be_sent_again_with_corrected_arguments(ledger: Ledger
 
 
 def test_a_refused_key_has_to_pass_the_limits_again(ledger: Ledger) -> None:
-    """Ours: a refusal gave the room back, so it has to be taken again."""
+    """A refusal gave the room back, so it has to be taken again."""
     claim(ledger)
     refused = ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=at(1))
 
@@ -208,7 +208,7 @@ def test_a_refused_key_has_to_pass_the_limits_again(ledger: Ledger) -> None:
 
 
 def test_an_unknown_key_is_never_sent_again(ledger: Ledger) -> None:
-    """Contract: after an unknown outcome the key is only answered, however old it is."""
+    """After an unknown outcome the key is only answered, however old it is."""
     claim(ledger)
     ledger.unknown(KEY, 1, reason="no answer", now=at(1))
 
@@ -219,7 +219,7 @@ def test_an_unknown_key_is_never_sent_again(ledger: Ledger) -> None:
 
 
 def test_find_key_tells_what_a_claim_would_be_answered_with(ledger: Ledger) -> None:
-    """Ours: a person is not asked about a payment that would only be answered again."""
+    """A person is not asked about a payment that would only be answered again."""
     assert ledger.find_key(intent(), now=NOON) is None
     first = claim(ledger)
     assert first == ledger.find_key(intent(), now=NOON)
@@ -231,7 +231,7 @@ def test_find_key_tells_what_a_claim_would_be_answered_with(ledger: Ledger) -> N
 
 
 def test_a_claim_whose_process_died_is_unknown_at_once(open_ledger: Opener) -> None:
-    """Contract: a claim whose process died while sending is unknown as soon as that process is known to be gone."""
+    """A claim whose process died while sending is unknown as soon as that process is known to be gone."""
     claim(open_ledger(gone_process()))
     ledger = open_ledger()
 
@@ -242,7 +242,7 @@ def test_a_claim_whose_process_died_is_unknown_at_once(open_ledger: Opener) -> N
 
 @pytest.mark.parametrize("seconds", [SENDING_LIMIT_SECONDS, 3600])
 def test_a_claim_that_is_sending_too_long_is_unknown(ledger: Ledger, seconds: int) -> None:
-    """Contract: at the latest after 30 s, whether its process lives or not."""
+    """At the latest after 30 s, whether its process lives or not."""
     claim(ledger)
 
     assert known(ledger, now=at(seconds - 0.001 if seconds == SENDING_LIMIT_SECONDS else 0)).state is ClaimState.SENDING
@@ -254,7 +254,7 @@ def test_a_claim_that_is_sending_too_long_is_unknown(ledger: Ledger, seconds: in
 def test_whoever_looks_at_a_dead_claim_sees_that_it_is_unknown(
     open_ledger: Opener, look: Callable[[Ledger], PaymentRecord | None]
 ) -> None:
-    """Ours: an outcome nobody will report is told as what it is, wherever it is asked for."""
+    """An outcome nobody will report is told as what it is, wherever it is asked for."""
     claim(open_ledger(gone_process()))
     ledger = open_ledger()
 
@@ -266,7 +266,7 @@ def test_whoever_looks_at_a_dead_claim_sees_that_it_is_unknown(
 
 
 def test_facts_tell_of_a_dead_equal_claim_and_write_nothing(open_ledger: Opener) -> None:
-    """Ours: facts are read only, and tell what a claim would find."""
+    """Facts are read only, and tell what a claim would find."""
     claim(open_ledger(gone_process()))
     ledger = open_ledger()
 
@@ -275,7 +275,7 @@ def test_facts_tell_of_a_dead_equal_claim_and_write_nothing(open_ledger: Opener)
 
 
 def test_a_claim_marks_a_dead_equal_claim_unknown(open_ledger: Opener) -> None:
-    """Contract: an equal payment whose outcome is unknown holds up without regard to the window."""
+    """An equal payment whose outcome is unknown holds up without regard to the window."""
     claim(open_ledger(gone_process()))
     ledger, decide = open_ledger(), Watching()
 
@@ -301,7 +301,7 @@ def test_blikks_answer_makes_it_created(ledger: Ledger) -> None:
 
 
 def test_a_late_answer_makes_an_unknown_payment_created(ledger: Ledger) -> None:
-    """Ours: a late answer is still the truth."""
+    """A late answer is still the truth."""
     claim(ledger)
     ledger.unknown(KEY, 1, reason="no answer", now=at(1))
 
@@ -310,7 +310,7 @@ def test_a_late_answer_makes_an_unknown_payment_created(ledger: Ledger) -> None:
 
 
 def test_a_late_refusal_makes_an_unknown_payment_refused(ledger: Ledger) -> None:
-    """Ours: a late definite answer is still the truth."""
+    """A late definite answer is still the truth."""
     claim(ledger)
     ledger.unknown(KEY, 1, reason="no answer", now=at(1))
 
@@ -319,7 +319,7 @@ def test_a_late_refusal_makes_an_unknown_payment_refused(ledger: Ledger) -> None
 
 
 def test_an_outcome_said_again_changes_nothing(ledger: Ledger) -> None:
-    """Ours: an outcome may be written down again after an error that hid that it was kept."""
+    """An outcome may be written down again after an error that hid that it was kept."""
     claim(ledger)
     unknown = ledger.unknown(KEY, 1, reason="no answer", now=at(1))
     assert unknown == ledger.unknown(KEY, 1, reason="other", now=at(2))
@@ -333,7 +333,7 @@ def test_an_outcome_said_again_changes_nothing(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("again", ["refused", "unknown"])
 def test_an_earlier_attempts_outcome_is_not_taken_for_a_later_ones(ledger: Ledger, again: str) -> None:
-    """Ours: each attempt has its own outcome."""
+    """Each attempt has its own outcome."""
     claim(ledger)
     ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=NOON)
     second = claim(ledger, now=at(1))
@@ -429,7 +429,7 @@ def test_a_stray_payments_id_leads_to_its_key_and_to_no_link(ledger: Ledger, ask
 
 @pytest.mark.parametrize("again", ["refused", "unknown"])
 def test_a_created_payment_is_never_taken_back(ledger: Ledger, again: str) -> None:
-    """Ours: the table of transitions."""
+    """The table of transitions."""
     created = make(ledger, KEY, "blikk-1")
 
     with pytest.raises(IllegalTransition) as caught:
@@ -450,7 +450,7 @@ def test_a_second_id_for_a_created_payment_makes_it_unknown(ledger: Ledger) -> N
 
 
 def test_an_id_that_another_payment_has_makes_the_outcome_unknown(ledger: Ledger) -> None:
-    """Ours: what cannot be told apart is unknown, and the other payment keeps its id."""
+    """What cannot be told apart is unknown, and the other payment keeps its id."""
     first = make(ledger, KEY, "blikk-1")
     claim(ledger, intent(OTHER_KEY, 500))
 
@@ -492,7 +492,7 @@ def test_a_late_answer_with_another_payments_id_puts_a_key_that_was_given_up_in_
 
 
 def test_blikks_refusal_is_never_overruled_by_an_answer(ledger: Ledger) -> None:
-    """Ours: one request has one answer; a second one is kept in the history and not believed."""
+    """One request has one answer; a second one is kept in the history and not believed."""
     claim(ledger)
     ledger.refused(KEY, 1, code="rejected_by_blikk", bank_text="", now=NOON)
 
@@ -504,7 +504,7 @@ def test_blikks_refusal_is_never_overruled_by_an_answer(ledger: Ledger) -> None:
 
 
 def test_only_the_listed_transitions_are_possible() -> None:
-    """Ours: nothing leads out of *created*, and nothing but an answer or an operator out of *unknown*."""
+    """Nothing leads out of *created*, and nothing but an answer or an operator out of *unknown*."""
     assert TRANSITIONS[ClaimState.CREATED] == {ClaimState.CREATED}
     assert TRANSITIONS[ClaimState.UNKNOWN] == {ClaimState.CREATED, ClaimState.REFUSED}
     assert set(TRANSITIONS) == set(ClaimState)
@@ -512,7 +512,7 @@ def test_only_the_listed_transitions_are_possible() -> None:
 
 @pytest.mark.parametrize("use", OUTCOMES)
 def test_a_key_that_is_not_there_is_not_found(ledger: Ledger, use: Callable[[Ledger], object]) -> None:
-    """Ours: an outcome needs a claim."""
+    """An outcome needs a claim."""
     with pytest.raises(PaymentNotFound):
         use(ledger)
 
@@ -521,7 +521,7 @@ def test_a_key_that_is_not_there_is_not_found(ledger: Ledger, use: Callable[[Led
 
 
 def test_a_status_is_written_down_once(ledger: Ledger) -> None:
-    """Ours: nothing is written when nothing changed."""
+    """Nothing is written when nothing changed."""
     make(ledger, KEY, "blikk-1")
 
     seen = ledger.seen(answer("blikk-1", Status.PENDING), now=at(5))
@@ -534,7 +534,7 @@ def test_a_status_is_written_down_once(ledger: Ledger) -> None:
 
 
 def test_an_id_that_is_not_in_the_ledger_is_none(ledger: Ledger) -> None:
-    """Ours: what the ledger does not know it does not write down."""
+    """What the ledger does not know it does not write down."""
     assert ledger.seen(answer("blikk-7"), now=NOON) is None
     assert ledger.by_payment_id("blikk-7", now=NOON) is None
     claim(ledger)
@@ -598,7 +598,7 @@ def test_the_newest_link_wins_and_an_old_one_is_void_when_a_person_is_needed(
 
 
 def test_open_paid_and_unknown_payments_take_room_and_failed_ones_give_it_back(ledger: Ledger) -> None:
-    """Contract: open, paid and unknown payments count; failed and refused ones give their room back."""
+    """Open, paid and unknown payments count; failed and refused ones give their room back."""
     for number, status in enumerate(Status, 1):
         make(ledger, f"order-{number}", f"blikk-{number}", amount_isk=number)
         ledger.seen(answer(f"blikk-{number}", status), now=at(1))
@@ -613,7 +613,7 @@ def test_open_paid_and_unknown_payments_take_room_and_failed_ones_give_it_back(l
 
 
 def test_a_payment_counts_on_the_utc_day_it_was_created(ledger: Ledger) -> None:
-    """Contract: UTC, which is Iceland's time; a late outcome does not move it."""
+    """UTC, which is Iceland's time; a late outcome does not move it."""
     late = NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
     next_day = late + timedelta(microseconds=1)
     make(ledger, KEY, "blikk-1", now=late)
@@ -624,7 +624,7 @@ def test_a_payment_counts_on_the_utc_day_it_was_created(ledger: Ledger) -> None:
 
 
 def test_a_minute_counts_what_was_let_through_and_not_refused(ledger: Ledger) -> None:
-    """Contract: new payments in a minute; replays and refusals do not count, failed payments do."""
+    """New payments in a minute; replays and refusals do not count, failed payments do."""
     for number, second in enumerate([0.0, 0.5, 0.75, 30, 59.9], 1):
         make(ledger, f"order-{number}", f"blikk-{number}", now=at(second))
     ledger.seen(answer("blikk-4", Status.ERROR), now=at(31))
@@ -640,7 +640,7 @@ def test_a_minute_counts_what_was_let_through_and_not_refused(ledger: Ledger) ->
 
 
 def test_equal_payments_are_the_same_account_and_amount_under_another_key(ledger: Ledger) -> None:
-    """Contract: same account, same amount; the kennitala and the name do not count."""
+    """Same account, same amount; the kennitala and the name do not count."""
     equal = claim(ledger, intent("order-1", creditor_ssn="0101302980", creditor_name="Other"))
     claim(ledger, intent("order-2", 999))
     claim(ledger, intent("order-3", account_key="IS0159260076546"))
@@ -656,7 +656,7 @@ def test_equal_payments_are_the_same_account_and_amount_under_another_key(ledger
 def test_an_equal_payment_counts_within_the_window(
     ledger: Ledger, window_minutes: int, minutes_later: float, held_up: bool
 ) -> None:
-    """Contract: held up while the earlier one is younger than the window; 0 turns it off."""
+    """Held up while the earlier one is younger than the window; 0 turns it off."""
     make(ledger, KEY, "blikk-1")
     now = NOON + timedelta(minutes=minutes_later)
 
@@ -665,7 +665,7 @@ def test_an_equal_payment_counts_within_the_window(
 
 @pytest.mark.parametrize("window_minutes", [0, 1440])
 def test_an_unknown_equal_payment_counts_whatever_its_age(ledger: Ledger, window_minutes: int) -> None:
-    """Contract: an earlier one whose outcome is unknown holds up without regard to the window."""
+    """An earlier one whose outcome is unknown holds up without regard to the window."""
     claim(ledger)
     unknown = ledger.unknown(KEY, 1, reason="r", now=at(1))
 
@@ -675,7 +675,7 @@ def test_an_unknown_equal_payment_counts_whatever_its_age(ledger: Ledger, window
 
 
 def test_a_failed_or_refused_equal_payment_holds_nothing_up(ledger: Ledger) -> None:
-    """Contract: one that failed or was refused holds nothing up."""
+    """One that failed or was refused holds nothing up."""
     for number, status in enumerate(sorted(FAILED), 1):
         make(ledger, f"order-{number}", f"blikk-{number}")
         ledger.seen(answer(f"blikk-{number}", status), now=at(1))
@@ -686,7 +686,7 @@ def test_a_failed_or_refused_equal_payment_holds_nothing_up(ledger: Ledger) -> N
 
 
 def test_a_paid_equal_payment_holds_up(ledger: Ledger) -> None:
-    """Contract: held up while the earlier one is open or paid."""
+    """Held up while the earlier one is open or paid."""
     make(ledger, KEY, "blikk-1")
     paid = ledger.seen(answer("blikk-1", Status.SUCCESS), now=at(1))
 
@@ -694,7 +694,7 @@ def test_a_paid_equal_payment_holds_up(ledger: Ledger) -> None:
 
 
 def test_equal_payments_come_newest_first_and_unknown_ones_are_never_crowded_out(ledger: Ledger) -> None:
-    """Ours: the list is bounded, and what nobody can confirm away is always in it."""
+    """The list is bounded, and what nobody can confirm away is always in it."""
     claim(ledger, intent("order-old"))
     ledger.unknown("order-old", 1, reason="r", now=NOON)
     for number in range(1, 40):
@@ -710,7 +710,7 @@ def test_equal_payments_come_newest_first_and_unknown_ones_are_never_crowded_out
 
 
 def test_decide_is_shown_the_same_facts(ledger: Ledger) -> None:
-    """Ours: what is asked before and what is decided on are one reading."""
+    """What is asked before and what is decided on are one reading."""
     make(ledger, KEY, "blikk-1")
     expected, decide = facts(ledger, now=at(1)), Watching()
 
@@ -724,7 +724,7 @@ def test_decide_is_shown_the_same_facts(ledger: Ledger) -> None:
 
 
 def test_the_operator_finds_an_unknown_payment(ledger: Ledger) -> None:
-    """Issue: it stays unknown until the operator says what became of it, with a note kept in the history."""
+    """It stays unknown until the operator says what became of it, with a note kept in the history."""
     claim(ledger)
     ledger.unknown(KEY, 1, reason="r", now=at(1))
 
@@ -737,7 +737,7 @@ def test_the_operator_finds_an_unknown_payment(ledger: Ledger) -> None:
 
 
 def test_the_operator_finds_that_there_is_no_payment(ledger: Ledger) -> None:
-    """Issue: its reservation counts until then; afterwards the key is free."""
+    """Its reservation counts until then; afterwards the key is free."""
     claim(ledger)
     ledger.unknown(KEY, 1, reason="r", now=at(1))
     assert facts(ledger).reserved_today_isk == 1000
@@ -751,7 +751,7 @@ def test_the_operator_finds_that_there_is_no_payment(ledger: Ledger) -> None:
 
 
 def test_the_senders_own_answer_overrules_an_operators_not_created(ledger: Ledger) -> None:
-    """Ours: a machine that slept in mid-request can still make the payment; then that is the truth."""
+    """A machine that slept in mid-request can still make the payment; then that is the truth."""
     claim(ledger)
     ledger.unknown(KEY, 1, reason="r", now=at(1))
     ledger.resolve_not_created(KEY, note="n", now=at(600))
@@ -763,7 +763,7 @@ def test_the_senders_own_answer_overrules_an_operators_not_created(ledger: Ledge
 
 
 def test_the_operator_can_resolve_a_claim_whose_process_died(open_ledger: Opener) -> None:
-    """Ours: nobody has to look at it first."""
+    """Nobody has to look at it first."""
     claim(open_ledger(gone_process()))
 
     with pytest.raises(IllegalTransition, match="10 minutes"):
@@ -785,7 +785,7 @@ def test_nobody_can_say_that_it_was_not_made_while_its_sender_may_still_send_it(
 
 @pytest.mark.parametrize("state", [ClaimState.SENDING, ClaimState.CREATED, ClaimState.REFUSED])
 def test_only_an_unknown_outcome_can_be_resolved(ledger: Ledger, state: ClaimState) -> None:
-    """Ours: the operator's word fills a gap and overrules nothing."""
+    """The operator's word fills a gap and overrules nothing."""
     claim(ledger)
     if state is not ClaimState.SENDING:
         _tell(ledger, state.value, attempt=1)
@@ -800,7 +800,7 @@ def test_only_an_unknown_outcome_can_be_resolved(ledger: Ledger, state: ClaimSta
 
 
 def test_an_unknown_payment_cannot_be_resolved_to_another_payments_id(ledger: Ledger) -> None:
-    """Ours: two payments are never merged into one."""
+    """Two payments are never merged into one."""
     make(ledger, KEY, "blikk-1")
     claim(ledger, intent(OTHER_KEY, 500))
     ledger.unknown(OTHER_KEY, 1, reason="r", now=NOON)
@@ -812,7 +812,7 @@ def test_an_unknown_payment_cannot_be_resolved_to_another_payments_id(ledger: Le
 
 
 def test_records_come_oldest_first(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: all of them, however many pages they fill."""
+    """All of them, however many pages they fill."""
     monkeypatch.setattr("blikk_payments.ledger.sql.rows.PAGE_ROWS", 2)
     monkeypatch.setattr("blikk_payments.ledger.sql.ledger.PAGE_ROWS", 2)
     for number in range(5):
@@ -822,7 +822,7 @@ def test_records_come_oldest_first(ledger: Ledger, monkeypatch: pytest.MonkeyPat
 
 
 def test_pruning_forgets_the_person_and_keeps_the_payment(ledger: Ledger) -> None:
-    """Issue: what is kept is what is needed never to pay again."""
+    """What is kept is what is needed never to pay again."""
     claim(ledger, intent(purpose="rent", warnings=("holder",)))
     ledger.created(KEY, 1, answer("blikk-1", Status.SUCCESS, "https://bank.is/1", "text"), now=at(1))
 
@@ -840,7 +840,7 @@ def test_pruning_forgets_the_person_and_keeps_the_payment(ledger: Ledger) -> Non
 
 
 def test_pruning_leaves_open_unknown_and_recent_payments_alone(ledger: Ledger) -> None:
-    """Ours: the operator still needs what has not ended."""
+    """The operator still needs what has not ended."""
     make(ledger, "order-open", "blikk-1")
     claim(ledger, intent("order-unknown"))
     ledger.unknown("order-unknown", 1, reason="r", now=NOON)
@@ -879,7 +879,7 @@ def test_a_time_without_a_zone_is_a_defect_of_the_caller(ledger: Ledger) -> None
 
 
 def test_what_the_ledger_cannot_hold_makes_it_unavailable(ledger: Ledger) -> None:
-    """Ours: nothing is sent that could not be written down."""
+    """Nothing is sent that could not be written down."""
     with pytest.raises(LedgerUnavailable):
         ledger.claim(intent(amount_isk=2**63), allow, window_minutes=0, now=NOON)
     claim(ledger)
@@ -891,7 +891,7 @@ def test_what_the_ledger_cannot_hold_makes_it_unavailable(ledger: Ledger) -> Non
 
 
 def test_neither_account_nor_kennitala_is_in_record_or_history(ledger: Ledger) -> None:
-    """Ours: the last ten digits of an IBAN are a kennitala; neither is kept."""
+    """The last ten digits of an IBAN are a kennitala; neither is kept."""
     claim(ledger, intent(confirmed_duplicate_of="blikk-0"))
 
     shown = f"{known(ledger)!r} {ledger.history(KEY)!r}"

@@ -92,7 +92,7 @@ def assert_nothing_lost(path: Path) -> None:
 def test_a_full_ledger_claims_nothing_and_goes_on_when_there_is_room(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue: full disk (SQLITE_FULL, brought about by SQLite's own limit on pages)."""
+    """Full disk (SQLITE_FULL, brought about by SQLite's own limit on pages)."""
     decided: list[Facts] = []
 
     with monkeypatch.context() as patch, SqliteLedger(path) as ledger:
@@ -129,7 +129,7 @@ def claim_with_file_size_limit(path: Path) -> tuple[str, int]:
 
 
 def test_a_write_that_the_kernel_refuses_leaves_nothing_behind(path: Path) -> None:
-    """Issue: full disk, as a real failing `write` in the middle of a commit."""
+    """Full disk, as a real failing `write` in the middle of a commit."""
     words, kept = in_child(claim_with_file_size_limit, path)
 
     assert "disk answers with an error" in words
@@ -163,7 +163,7 @@ def claim_on_small_disk(path: Path, mount_point: Path) -> tuple[str, int, list[s
 
 @pytest.mark.slow
 def test_a_disk_that_fills_up_stops_the_claims(path: Path, tmp_path: Path) -> None:
-    """Issue: full disk, a real one."""
+    """Full disk, a real one."""
     mount_point = tmp_path / "disk"
     mount_point.mkdir(0o700)
     told = in_child(claim_on_small_disk, path, mount_point)
@@ -195,7 +195,7 @@ def claim_without_privileges(path: Path) -> str:
 
 @pytest.mark.parametrize(("file_mode", "folder_mode"), [(0o400, 0o700), (0o600, 0o500), (0o000, 0o700)])
 def test_a_read_only_ledger_claims_nothing(path: Path, file_mode: int, folder_mode: int) -> None:
-    """Issue: read-only file; a folder in which the log cannot be made is the same."""
+    """Read-only file; a folder in which the log cannot be made is the same."""
     path.chmod(file_mode)
     path.parent.chmod(folder_mode)
     try:
@@ -210,7 +210,7 @@ def test_a_read_only_ledger_claims_nothing(path: Path, file_mode: int, folder_mo
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    """Ours: a wrong path in the settings ends in words, not in a traceback."""
+    """A wrong path in the settings ends in words, not in a traceback."""
     (tmp_path / "file").write_text("")
 
     assert_unavailable(tmp_path / "file" / "ledger.sqlite3", "cannot be opened or created: Not a directory")
@@ -220,7 +220,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_another_process_has_locked_claims_nothing(path: Path) -> None:
-    """Issue: locked by another process, beyond the busy time-out."""
+    """Locked by another process, beyond the busy time-out."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with SqliteLedger(path, busy_timeout_seconds=0.05) as ledger:
@@ -255,7 +255,7 @@ def test_a_task_that_hangs_in_the_ledger_holds_up_the_others_for_a_bounded_time(
 
 @pytest.mark.parametrize("filler", [b"\xa5", b"\x00"])
 def test_a_corrupted_page_never_makes_a_paid_key_a_new_one(path: Path, filler: bytes) -> None:
-    """Issue: a corrupted page. It may have held a key that was paid: whoever comes upon it is told, and `verify` is."""
+    """A corrupted page. It may have held a key that was paid: whoever comes upon it is told, and `verify` is."""
     intact = path.read_bytes()
     keys = [KEY, *(f"filler-{number}" for number in range(0, 200, 10))]
     stopped = 0
@@ -277,7 +277,7 @@ def test_a_corrupted_page_never_makes_a_paid_key_a_new_one(path: Path, filler: b
 
 
 def test_a_cut_off_file_stops_everything(path: Path) -> None:
-    """Ours: what a full backup disk leaves behind."""
+    """What a full backup disk leaves behind."""
     intact = path.read_bytes()
     path.write_bytes(intact[: len(intact) // 2])
 
@@ -288,7 +288,7 @@ def test_a_cut_off_file_stops_everything(path: Path) -> None:
 
 
 def test_a_ledger_from_a_newer_version_is_left_alone(path: Path) -> None:
-    """Issue: from a newer version."""
+    """From a newer version."""
     _edit(path, "PRAGMA user_version=999")
     before = path.read_bytes()
 
@@ -300,7 +300,7 @@ def test_a_ledger_from_a_newer_version_is_left_alone(path: Path) -> None:
 
 
 def test_a_ledger_from_the_first_version_learns_its_payees_and_loses_nothing(path: Path) -> None:
-    """Ours: from version 2 on the ledger knows whom it paid; older ledgers are brought up to date when opened."""
+    """From version 2 on the ledger knows whom it paid; older ledgers are brought up to date when opened."""
     _make_version_1(path)
 
     with SqliteLedger(path) as ledger:
@@ -312,7 +312,7 @@ def test_a_ledger_from_the_first_version_learns_its_payees_and_loses_nothing(pat
 
 @pytest.mark.parametrize("statement", ["DELETE FROM meta", "UPDATE meta SET value = 'x'"])
 def test_a_damaged_ledger_from_the_first_version_stops_everything(path: Path, statement: str) -> None:
-    """Ours: bringing it up to date must not be the first to trip over the damage in its own way."""
+    """Bringing it up to date must not be the first to trip over the damage in its own way."""
     _make_version_1(path)
     _edit(path, statement)
 
@@ -321,7 +321,7 @@ def test_a_damaged_ledger_from_the_first_version_stops_everything(path: Path, st
 
 @pytest.mark.parametrize("statement", ["PRAGMA application_id=1", "PRAGMA user_version=1", "CREATE TABLE notes (text)"])
 def test_another_programs_database_is_left_alone(tmp_path: Path, statement: str) -> None:
-    """Ours: a wrong path in the settings must not turn somebody's database into a ledger."""
+    """A wrong path in the settings must not turn somebody's database into a ledger."""
     path = tmp_path / "foreign.sqlite3"
     _edit(path, statement)
     before = path.read_bytes()
@@ -332,7 +332,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path, statement: str)
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
-    """Ours: nor a text."""
+    """Nor a text."""
     path = tmp_path / "notes.txt"
     path.write_text("Dear diary, " * 1000)
     before = path.read_bytes()
@@ -343,7 +343,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_left_by_a_crash_becomes_a_ledger(tmp_path: Path) -> None:
-    """Ours: a process can die between creating the file and filling it."""
+    """A process can die between creating the file and filling it."""
     path = tmp_path / "ledger.sqlite3"
     path.touch(0o600)
 
@@ -353,7 +353,7 @@ def test_an_empty_file_left_by_a_crash_becomes_a_ledger(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("put_back", [True, False])
 def test_a_ledger_that_was_moved_away_is_never_replaced_by_an_empty_one(path: Path, put_back: bool) -> None:
-    """Ours: an empty ledger has forgotten what was paid, and a moved one is not seen by other processes."""
+    """An empty ledger has forgotten what was paid, and a moved one is not seen by other processes."""
     with SqliteLedger(path) as ledger:
         assert ledger.by_key(KEY, now=NOON) is not None
         path.rename(path.with_suffix(".moved"))
@@ -372,7 +372,7 @@ def test_a_ledger_that_was_moved_away_is_never_replaced_by_an_empty_one(path: Pa
 
 
 def test_a_symbolic_link_is_not_followed(path: Path, tmp_path: Path) -> None:
-    """Ours: it may point to where others write."""
+    """It may point to where others write."""
     link = tmp_path / "state" / "link.sqlite3"
     link.symlink_to(path)
     dangling = tmp_path / "state" / "dangling.sqlite3"
@@ -385,7 +385,7 @@ def test_a_symbolic_link_is_not_followed(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o702])
 def test_a_folder_that_others_can_write_is_refused(path: Path, mode: int) -> None:
-    """Ours: who writes the folder can swap the ledger."""
+    """Who writes the folder can swap the ledger."""
     path.parent.chmod(mode)
 
     assert_unavailable(path, "written by others")
@@ -403,7 +403,7 @@ def give_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_folder_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: whoever owns the folder can swap the ledger, whatever the folder's mode."""
+    """Whoever owns the folder can swap the ledger, whatever the folder's mode."""
     give_away(path.parent, monkeypatch)
 
     assert_unavailable(path, "folder belongs to another user")
@@ -411,7 +411,7 @@ def test_a_folder_of_another_user_is_refused(path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o703, True), (0o1777, False), (0o775, False)])
 def test_a_folder_above_that_everybody_can_write_is_refused(path: Path, mode: int, refused: bool) -> None:
-    """Ours: it lets others move the ledger's whole folder away, unless it is sticky, as /tmp is."""
+    """It lets others move the ledger's whole folder away, unless it is sticky, as /tmp is."""
     path.parent.parent.chmod(mode)
 
     if refused:
@@ -424,7 +424,7 @@ def test_a_folder_above_that_everybody_can_write_is_refused(path: Path, mode: in
 def test_another_users_symbolic_link_on_the_way_is_not_followed(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue: symlink tricks on the ledger path. A link of one's own is fine: many a home is one."""
+    """Symlink tricks on the ledger path. A link of one's own is fine: many a home is one."""
     link = tmp_path / "link"
     link.symlink_to(path.parent)
     assert_nothing_lost(link / path.name)
@@ -493,7 +493,7 @@ def test_a_ledger_whose_lock_another_process_holds_opens_and_answers_for_a_known
 
 
 def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: its owner could change it."""
+    """Its owner could change it."""
     real = os.geteuid()
     with monkeypatch.context() as patch:
         patch.setattr(os, "geteuid", lambda: real + 1)
@@ -503,14 +503,14 @@ def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_folder_in_the_ledgers_place_is_refused(tmp_path: Path) -> None:
-    """Ours: a wrong path in the settings."""
+    """A wrong path in the settings."""
     (tmp_path / "ledger.sqlite3").mkdir()
 
     assert_unavailable(tmp_path / "ledger.sqlite3", "not a regular file")
 
 
 def test_an_outcome_that_cannot_be_written_leaves_the_claim_as_it_was(path: Path) -> None:
-    """Ours: a claim without an outcome is *sending*, and later *unknown*: never free again by itself."""
+    """A claim without an outcome is *sending*, and later *unknown*: never free again by itself."""
     with SqliteLedger(path, busy_timeout_seconds=0.05) as ledger:
         claimed = claim(ledger).record
         with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -35,7 +35,7 @@ STATE = Path("/state")
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
 def test_only_the_owner_can_read_the_ledger_whatever_the_umask(tmp_path: Path, umask: int) -> None:
-    """Issue: file mode 0600 in a 0700 folder; the log and the index beside it too."""
+    """File mode 0600 in a 0700 folder; the log and the index beside it too."""
     folder = tmp_path / "state" / "blikk-mcp"
     before = os.umask(umask)
     try:
@@ -50,7 +50,7 @@ def test_only_the_owner_can_read_the_ledger_whatever_the_umask(tmp_path: Path, u
 
 
 def test_a_ledger_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
-    """Ours: a copy or a restored backup often comes with 0644."""
+    """A copy or a restored backup often comes with 0644."""
     path = _ledger_with_one_claim(tmp_path)
     path.chmod(0o644)
 
@@ -61,7 +61,7 @@ def test_a_ledger_that_others_could_read_is_closed_to_them(tmp_path: Path) -> No
 
 
 def test_nothing_is_touched_before_the_first_use(tmp_path: Path) -> None:
-    """Contract: the server starts and lists its tools whatever the settings are."""
+    """The server starts and lists its tools whatever the settings are."""
     with SqliteLedger(tmp_path / "state" / "ledger.sqlite3"):
         pass
 
@@ -69,7 +69,7 @@ def test_nothing_is_touched_before_the_first_use(tmp_path: Path) -> None:
 
 
 def test_neither_account_nor_kennitala_is_in_the_file(tmp_path: Path) -> None:
-    """Ours: what the operator needs to find the payment, no more."""
+    """What the operator needs to find the payment, no more."""
     path = _ledger_with_one_claim(tmp_path)
 
     content = path.read_bytes()
@@ -80,7 +80,7 @@ def test_neither_account_nor_kennitala_is_in_the_file(tmp_path: Path) -> None:
 
 
 def test_what_was_pruned_is_not_left_in_the_file_or_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: forgetting means that the bytes are gone, also with an SQLite that leaves them unless it is told."""
+    """Forgetting means that the bytes are gone, also with an SQLite that leaves them unless it is told."""
     path = tmp_path / "ledger.sqlite3"
     every_connection(monkeypatch, lambda connection: connection.execute("PRAGMA secure_delete=OFF").fetchall())
     with SqliteLedger(path) as ledger:
@@ -94,7 +94,7 @@ def test_what_was_pruned_is_not_left_in_the_file_or_its_log(tmp_path: Path, monk
 
 
 def test_a_create_costs_two_durable_commits_and_a_poll_without_news_none(tmp_path: Path) -> None:
-    """Issue: no more than three durable commits a create."""
+    """No more than three durable commits a create."""
     path = tmp_path / "ledger.sqlite3"
     with SqliteLedger(path) as ledger:
         ledger.verify()
@@ -140,7 +140,7 @@ def test_nothing_that_a_create_asks_is_looked_for_among_all_payments(tmp_path: P
 
 
 def test_commits_are_as_durable_as_sqlite_can_make_them(tmp_path: Path) -> None:
-    """Issue: WAL with `synchronous=FULL`."""
+    """WAL with `synchronous=FULL`."""
     with pytest.MonkeyPatch.context() as patch, SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
         statements = heard_statements(patch)
         ledger.claim(intent(), allow, window_minutes=0, now=NOON)
@@ -151,7 +151,7 @@ def test_commits_are_as_durable_as_sqlite_can_make_them(tmp_path: Path) -> None:
 
 
 def test_each_base_url_has_a_ledger_of_its_own() -> None:
-    """Issue: one file per base URL, so that sandbox and production never mix."""
+    """One file per base URL, so that sandbox and production never mix."""
     urls = [
         "https://api.blikk.tech/paymentchannel",
         "https://stage.blikk.tech/paymentchannel",
@@ -175,7 +175,7 @@ def test_each_base_url_has_a_ledger_of_its_own() -> None:
     ],
 )
 def test_one_base_url_written_in_two_ways_has_one_ledger(same: str) -> None:
-    """Ours: a slash at the end must not make the server forget what it paid."""
+    """A slash at the end must not make the server forget what it paid."""
     path = default_ledger_path("https://api.blikk.tech/paymentchannel", STATE)
 
     assert path == default_ledger_path(same, STATE)
@@ -184,7 +184,7 @@ def test_one_base_url_written_in_two_ways_has_one_ledger(same: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "https://", "https://[::1]:8000/x", "https://../../etc", "not a url"])
 def test_no_base_url_leads_out_of_the_folder(url: str) -> None:
-    """Ours: a setting is text from outside."""
+    """A setting is text from outside."""
     assert default_ledger_path(url, STATE).parent == STATE / "blikk-mcp"
 
 
@@ -198,7 +198,7 @@ def test_no_base_url_leads_out_of_the_folder(url: str) -> None:
     ],
 )
 def test_one_ledger_never_holds_two_blikks(tmp_path: Path, first: str, other: str) -> None:
-    """Issue: sandbox and production never mix; nor where the operator names the file."""
+    """Sandbox and production never mix; nor where the operator names the file."""
     path = _ledger_with_one_claim(tmp_path, environment_key(first))
 
     with SqliteLedger(path, environment=environment_key(other)) as ledger:
@@ -220,7 +220,7 @@ def test_one_ledger_never_holds_two_blikks(tmp_path: Path, first: str, other: st
     ],
 )
 def test_a_ledger_is_open_to_its_own_blikk_however_that_is_written(tmp_path: Path, first: str, same: str) -> None:
-    """Ours: a sandbox has another port every time."""
+    """A sandbox has another port every time."""
     path = _ledger_with_one_claim(tmp_path, environment_key(first))
 
     with SqliteLedger(path, environment=environment_key(same)) as ledger:
@@ -228,7 +228,7 @@ def test_a_ledger_is_open_to_its_own_blikk_however_that_is_written(tmp_path: Pat
 
 
 def test_only_a_payment_ties_a_ledger(tmp_path: Path) -> None:
-    """Ours: who looks, or is denied, puts nothing there that could be mixed; a ledger of before is the next payer's."""
+    """Who looks, or is denied, puts nothing there that could be mixed; a ledger of before is the next payer's."""
     path = _ledger_with_one_claim(tmp_path)
 
     def deny(facts: Facts) -> None:

@@ -36,7 +36,7 @@ def run_race(place: Path | str, keys: list[str], limit_isk: int) -> Counter[bool
 
 
 def test_one_key_is_claimed_once_however_many_try(place: Path | str) -> None:
-    """Issue: tasks and processes on one ledger with one key: one POST. The ledger is created in the same race."""
+    """Tasks and processes on one ledger with one key: one POST. The ledger is created in the same race."""
     results = run_race(place, ["order-0001"] * EVERYBODY, limit_isk=10_000)
 
     assert results == {True: 1, False: EVERYBODY - 1}
@@ -46,7 +46,7 @@ def test_one_key_is_claimed_once_however_many_try(place: Path | str) -> None:
 
 
 def test_payments_that_race_for_the_last_room_never_exceed_the_limit(place: Path | str) -> None:
-    """Issue: forty creates racing for the last room under the daily limit: never over it."""
+    """Forty creates racing for the last room under the daily limit: never over it."""
     results = run_race(place, [f"order-{number:04}" for number in range(EVERYBODY)], limit_isk=1000)
 
     assert results == {True: 10, "over_limit": EVERYBODY - 10}

@@ -68,7 +68,7 @@ async def test_no_more_calls_run_at_a_time_than_there_are_turns(turns: int) -> N
 
 
 async def test_what_a_call_raises_reaches_its_caller_and_ends_nothing() -> None:
-    """Ours: a refusal is an answer."""
+    """A refusal is an answer."""
     pool = LedgerPool()
 
     def deny() -> None:
@@ -80,7 +80,7 @@ async def test_what_a_call_raises_reaches_its_caller_and_ends_nothing() -> None:
 
 
 async def test_a_cancelled_caller_still_waits_for_its_call() -> None:
-    """Ours: a transaction cannot be cancelled, and what it did must not be lost."""
+    """A transaction cannot be cancelled, and what it did must not be lost."""
     held, pool = Held(), LedgerPool()
     told: list[str] = []
 
@@ -111,7 +111,7 @@ async def test_a_call_behind_one_that_hangs_is_given_up_and_never_made() -> None
 
 
 async def test_a_call_that_has_begun_is_waited_for_beyond_anybody_s_patience() -> None:
-    """Ours: what was begun may be written; "busy, nothing was sent" would be a guess."""
+    """What was begun may be written; "busy, nothing was sent" would be a guess."""
     held, pool = Held(), LedgerPool(patience_seconds=0.001)
     told: list[str] = []
 

@@ -28,7 +28,7 @@ def current_token() -> str:
 
 
 def test_this_process_is_not_gone() -> None:
-    """Ours: a token tells of the process that wrote it."""
+    """A token tells of the process that wrote it."""
     identity = ProcessIdentity.current()
 
     assert identity.pid == os.getpid()
@@ -37,12 +37,12 @@ def test_this_process_is_not_gone() -> None:
 
 
 def test_a_child_that_ended_is_gone() -> None:
-    """Contract: unknown as soon as that process is known to be gone."""
+    """Unknown as soon as that process is known to be gone."""
     assert is_gone(in_child(current_token))
 
 
 def test_a_child_that_lives_is_not_gone_and_a_zombie_is() -> None:
-    """Ours: a process that was killed but not yet collected sends nothing any more."""
+    """A process that was killed but not yet collected sends nothing any more."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         mine = ProcessIdentity.current()
         stat = Path(f"/proc/{child.pid}/stat").read_text()
@@ -67,7 +67,7 @@ def test_a_child_that_lives_is_not_gone_and_a_zombie_is() -> None:
     ],
 )
 def test_gone_is_said_only_where_it_is_certain(changes: dict[str, str | int], gone: bool) -> None:
-    """Ours: a reused pid or another boot of this machine is certain; another machine or container is not."""
+    """A reused pid or another boot of this machine is certain; another machine or container is not."""
     token = replace(ProcessIdentity.current(), **changes).dump()  # pyright: ignore[reportArgumentType]
 
     assert is_gone(token) is gone
@@ -89,7 +89,7 @@ def test_gone_is_said_only_where_it_is_certain(changes: dict[str, str | int], go
     ],
 )
 def test_what_is_no_token_tells_nothing(token: str) -> None:
-    """Ours: junk proves nothing."""
+    """Junk proves nothing."""
     assert ProcessIdentity.parse(token) is None
     assert not is_gone(token)
 
@@ -105,7 +105,7 @@ def test_a_command_name_with_brackets_and_spaces_is_read_over(tmp_path: Path, mo
 
 
 def test_without_proc_the_kernel_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours: macOS has no /proc; there only an absent pid is certain."""
+    """MacOS has no /proc; there only an absent pid is certain."""
     monkeypatch.setattr(processes, "PROC", tmp_path)
     mine = ProcessIdentity.current()
 

@@ -17,7 +17,7 @@ def mac(text: str) -> str:
 
 
 def test_a_fingerprint_is_the_hmac_of_the_account_or_the_kennitala_whatever_came_before() -> None:
-    """Ours: a key is compared with what was written years ago; another hash would make a conflict of every retry."""
+    """A key is compared with what was written years ago; another hash would make a conflict of every retry."""
     fingerprints = Fingerprints(LEDGERS_KEY)
     for account, ssn in ((ACCOUNT, SSN), (OTHER_ACCOUNT, "5510730339"), (ACCOUNT, SSN)):
         paid = intent(account_key=account, creditor_ssn=ssn)
@@ -26,7 +26,7 @@ def test_a_fingerprint_is_the_hmac_of_the_account_or_the_kennitala_whatever_came
 
 
 def test_a_name_is_the_same_payee_by_its_look_and_its_spelling() -> None:
-    """Ours: a forged name looks like the earlier one and is spelled otherwise; another ledger's key tells nothing."""
+    """A forged name looks like the earlier one and is spelled otherwise; another ledger's key tells nothing."""
     fingerprints = Fingerprints(LEDGERS_KEY)
     forged, real = (fingerprints.payee(name, "one") for name in (FORGED_NAME, intent().creditor_name))
     assert forged.skeleton_hash == real.skeleton_hash
