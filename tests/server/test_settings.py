@@ -66,6 +66,8 @@ def test_an_unknown_name_is_an_error_that_suggests_the_near_one() -> None:
         "{env:BLIKK_API_KEY}",
         "${env:BLIKK_API_KEY}",
         "${input:blikk}",
+        "$env:BLIKK_API_KEY",
+        "{file:~/.blikk-key}",
         "<your key>",
     ],
 )
@@ -193,6 +195,13 @@ def test_creditors_are_accounts_or_kennitalas() -> None:
     assert by_kennitala.kennitala == "5510730339"
 
 
+@pytest.mark.parametrize("text", ["551073\u20130339", "551073\xa00339", "551073\u22120339", "55 10 73 \u2013 03 39"])
+def test_a_listed_kennitala_is_read_as_an_argument_is(text: str) -> None:
+    """Numbers are pasted from web pages: spaces and dashes of any kind do not count."""
+    (creditor,) = settings(BLIKK_ALLOWED_CREDITORS=text).allowed_creditors
+    assert creditor.kennitala == "5510730339"
+
+
 @pytest.mark.parametrize("text", [",", "IS00", "12345", f"{IBAN},x"])
 def test_a_list_of_creditors_with_a_mistake_allows_nobody(text: str) -> None:
     """A list that cannot be read must not become no list."""
@@ -287,6 +296,12 @@ def test_a_ledger_that_depends_on_the_working_directory_is_a_wrong_setting(text:
     assert problems(BLIKK_LEDGER=text) == [
         "BLIKK_LEDGER: must be an absolute path, or one from `~`: every process has to find the same ledger"
     ]
+
+
+@pytest.mark.parametrize("text", ["/", "//", "/.", "/..", "/nowhere/.."])
+def test_a_ledger_that_names_no_file_is_a_wrong_setting(text: str) -> None:
+    """Seen: the first call ended in the traceback of a path that has no name."""
+    assert problems(BLIKK_LEDGER=text) == ["BLIKK_LEDGER: must name a file"]
 
 
 @pytest.mark.parametrize("missing", ["psycopg", "psycopg_pool"])
@@ -435,6 +450,10 @@ def test_a_variable_that_came_to_nothing_does_not_mean_everybody(name: str, noth
         ("C:\\Users\\you\\key.txt", "path"),
         ("\\\\server\\share\\key", "path"),
         ("file:///home/you/key", "path"),
+        ("$HOME/.blikk-key", "path"),
+        ("%USERPROFILE%\\blikk-key", "path"),
+        ("secrets/blikk.key", "path"),
+        ("blikk-api-key.txt", "path"),
         ("create_payment", "answers"),
         ("idempotency_key", "answers"),
         ("BLIKK_BASE_URL", "answers"),
@@ -465,6 +484,8 @@ def test_what_is_no_key_is_told_as_what_it_is(key: str, said: str, tmp_path: Pat
         "it's-a-key's-key",
         "pa$$word-Q-0123",
         "a.b~c=d-0123",
+        "$HOM-ERUN/0123",
+        "live.txtual-0123",
     ],
 )
 def test_a_key_may_look_odd(key: str) -> None:

@@ -14,7 +14,10 @@ MIN_KEY_LENGTH = 8
 MAX_KEY_LENGTH = 512
 
 # A path that a base64 key is not: `/` starts some of those, but hardly ever a word in lower case after it.
-_PATH = re.compile(r"~.*[/\\].*|\.{1,2}[/\\].*|/[A-Z]?[a-z0-9_.-]+(?:/.*)?|[A-Za-z]:[/\\].*|\\\\.*|(?i:file):.*")
+_PATH = re.compile(
+    r"(?:~.*|\.{1,2}|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%)[/\\].*|/[A-Z]?[a-z0-9_.-]+(?:/.*)?|[A-Za-z]:[/\\].*|\\\\.*|(?i:file):.*"
+    r"|.*\w\.(?i:txt|key|pem|env|json|secret)"
+)
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=(?!=*$).+")  # `NAME=key`, and not the `==` at the end of base64
 _ESCAPES = re.compile(r"(?:\\+(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[a-z0-7\"'/])?|%[0-9a-fA-F]{2}|&#?\w{1,8};)+")
 _QUOTED = re.compile(r"""(["'`]).*\1""", re.DOTALL)

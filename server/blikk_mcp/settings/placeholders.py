@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
-# `${NAME}`, `${env:NAME}`, `${{ secrets.NAME }}`, `$NAME`, `{env:NAME}`, `%NAME%`, `<your key>`.
-_WHOLE = re.compile(r"\$\{.*|\$[A-Za-z_][A-Za-z0-9_]*|\{env:.*|\{\{.*\}\}|<.*>|%[A-Za-z_][A-Za-z0-9_]*%", re.DOTALL)
+# `${NAME}`, `${env:NAME}`, `${{ secrets.NAME }}`, `$NAME`, `$env:NAME`, `{env:NAME}`, `{file:PATH}`, `%NAME%`,
+# `<your key>`.
+_WHOLE = re.compile(
+    r"\$\{.*|\$(?:(?i:env):)?[A-Za-z_][A-Za-z0-9_]*|\{(?:env|file):.*|\{\{.*\}\}|<.*>|%[A-Za-z_][A-Za-z0-9_]*%",
+    re.DOTALL,
+)
 # The same as part of a longer text; `%C3%` of a percent-encoded address is none.
-_WITHIN = re.compile(r"\$\{|\$[A-Za-z_]|\{env:|\{\{|%(?![0-9A-Fa-f]{2})[A-Za-z_][A-Za-z0-9_]*%")
+_WITHIN = re.compile(r"\$\{|\$[A-Za-z_]|\{(?:env|file):|\{\{|%(?![0-9A-Fa-f]{2})[A-Za-z_][A-Za-z0-9_]*%")
 
 MESSAGE = "is still a placeholder: the client did not fill it in. Set the variable where the client starts"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -215,12 +216,11 @@ def parse_allowed_creditors(text: str) -> tuple[AllowedCreditor, ...]:
 
 
 def _creditor(entry: str, place: int) -> AllowedCreditor:
-    plain = re.sub(r"[ -]", "", entry)
     try:
-        if plain[:2].isalpha():
+        if any(character.isalpha() for character in entry):
             return AllowedCreditor(account_key=account_key_of_iban(parse_iban(entry)))
-        if len(plain) == 10:
-            return AllowedCreditor(kennitala=parse_kennitala(plain))
+        with suppress(ValueError):
+            return AllowedCreditor(kennitala=parse_kennitala(entry))
         return AllowedCreditor(account_key=account_key_of_bban(parse_bban(entry)))
     except ValueError:
         raise ValueError(f"entry {place} is no IBAN, no 12-digit account and no 10-digit kennitala") from None

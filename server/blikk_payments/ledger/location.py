@@ -107,4 +107,6 @@ def ledger_file(text: str) -> Path:
     path = from_home(text) if text.startswith("~") else Path(text)
     if not path.is_absolute():
         raise ValueError("must be an absolute path, or one from `~`: every process has to find the same ledger")
+    if path.name in ("", ".."):
+        raise ValueError("must name a file")
     return path
