@@ -31,6 +31,12 @@ WITH_AN_ID = {
     "half an emoji, text id": (call('{"purpose":"\\ud83d"}', '"a-7"'), "a-7", -32602),
     "params a list": (f'{{"jsonrpc":"2.0","id":7,"method":"ping","params":["{CANARY}"]}}', 7, -32602),
     "params too deep": (call("[" * 500 + "]" * 500), 7, -32602),
+    "params much too deep": (call("[" * 100_000 + "]" * 100_000), 7, -32602),
+    "params much too deep, id last": (
+        f'{{"method":"ping","params":{{"x":{"[" * 100_000}{"]" * 100_000}}},"jsonrpc":"2.0","id":7}}',
+        7,
+        -32602,
+    ),
     "no method": (f'{{"jsonrpc":"2.0","id":7,"x":"{CANARY}"}}', 7, -32600),
     "method a number": ('{"jsonrpc":"2.0","id":7,"method":7}', 7, -32600),
     "other version": (f'{{"jsonrpc":"1.0","id":7,"method":"{CANARY}"}}', 7, -32600),

@@ -10,7 +10,7 @@ from typing import Any, cast
 import mcp_types as types
 from mcp.shared.message import SessionMessage
 
-from blikk_mcp.transports.wire import Line, TooLong
+from blikk_mcp.transports.wire import EDGE_BYTES, Line, TooLong
 
 _SCALARS = rb'(?:"(?:jsonrpc|method)"\s*:\s*"[^"\\]{0,200}"\s*,\s*)*'
 _ID = rb'"id"\s*:\s*(-?[0-9]{1,18}|"[^"\\]{0,200}")'
@@ -48,8 +48,11 @@ def read_message(line: Line) -> SessionMessage | Refused:
 def _refusal_of(line: bytes) -> Refused:
     try:
         raw: Any = json.loads(line.decode())
-    except (ValueError, RecursionError):
+    except ValueError:
         return _refused(None, types.PARSE_ERROR, "the line is no JSON")
+    except RecursionError:
+        number = _id_at_an_edge(TooLong(line[:EDGE_BYTES], line[-EDGE_BYTES:]))
+        return _refused(number, types.INVALID_PARAMS, "the line is nested too deeply")
     if not isinstance(raw, dict):
         return _refused(None, types.PARSE_ERROR, "the line is no single JSON-RPC message")
     fields = cast("dict[str, Any]", raw)
