@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mcp_types as types
 import pytest
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
 
+from blikk_mcp.desk import opening
+from blikk_mcp.desk.asking import AnswerNeeded
+from blikk_payments.channel.links import check_link
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
 from tests.sandbox_control import control
@@ -204,3 +209,39 @@ async def _method(server: Process, method: str) -> dict[str, Any]:
         message = await server.receive()
         if message.get("method") == method:
             return message
+
+
+NO_ANSWERS: list[Any] = [None, {}, {"approval_link": types.ListRootsResult(roots=[])}]
+
+
+@pytest.mark.parametrize("answers", NO_ANSWERS, ids=["none", "empty", "another kind"])
+async def test_in_the_modern_era_what_is_no_answer_to_the_link_opened_nothing(answers: Any) -> None:
+    """Only `accept` is consent: a client that repeats the call without it has closed the question."""
+    link = check_link("https://bank.example/approve/1")
+    first = types.CallToolRequestParams(name="await_payment")
+    with pytest.raises(AnswerNeeded) as asked:
+        await opening.RepeatedCallOpener(first).open(link, "Please approve", "link-1")
+    state = asked.value.result.request_state
+    again = types.CallToolRequestParams.model_construct(
+        name="await_payment", arguments=None, request_state=state, input_responses=answers
+    )
+    assert await opening.RepeatedCallOpener(again).open(link, "Please approve", "link-1") == "cancel"
+
+
+@pytest.mark.parametrize("error", [MCPError(code=-32603, message="no"), ValidationError.from_exception_data("x", [])])
+async def test_in_the_handshake_era_a_client_that_fails_to_ask_opened_nothing(error: Exception) -> None:
+    """An error, or an answer of a shape that is none, is no consent."""
+
+    class Failing:
+        request_id = 1
+
+        @property
+        def session(self) -> Failing:
+            return self
+
+        async def elicit_url(self, *arguments: object, **named: object) -> None:
+            raise error
+
+    opener = opening.RequestOpener(cast("Any", Failing()))
+    link = check_link("https://bank.example/approve/1")
+    assert await opener.open(link, "Please approve", "link-1") == "cancel"

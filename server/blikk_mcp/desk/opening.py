@@ -32,11 +32,11 @@ def opener_for(ctx: ServerRequestContext[Any, Any], params: types.CallToolReques
     if elicitation is None or elicitation.url is None or ctx.protocol_version < FIRST_VERSION_WITH_QUESTIONS:
         return None
     if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
-        return _RepeatedCallOpener(params)
-    return _RequestOpener(ctx)
+        return RepeatedCallOpener(params)
+    return RequestOpener(ctx)
 
 
-class _RequestOpener:
+class RequestOpener:
     """Sends the link to the client and waits for the answer."""
 
     def __init__(self, ctx: ServerRequestContext[Any, Any]) -> None:
@@ -57,7 +57,7 @@ class _RequestOpener:
         await self._ctx.session.send_elicit_complete(link_id, related_request_id=self._ctx.request_id)
 
 
-class _RepeatedCallOpener:
+class RepeatedCallOpener:
     """Returns the link, and reads the answer from the repeated call."""
 
     def __init__(self, params: types.CallToolRequestParams) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from blikk_payments.errors import ConfirmationRequired, PolicyDenied
+from blikk_payments.errors import ConfirmationRequired, PaymentsError, PolicyDenied
+from blikk_payments.models import Confirmation
 from blikk_payments.snapshot import Snapshot
-from tests.payments.doubles import OTHER_KEY, Person, an_intent, numbered, paying
+from tests.payments.doubles import KEY, OTHER_KEY, Person, an_intent, numbered, paying
 from tests.payments.service.endings import PAID, code_of, in_ledger
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +34,20 @@ async def test_a_declined_duplicate_sends_nothing_although_the_model_says_that_i
         intent = an_intent(OTHER_KEY, confirmed_duplicate_of="pay-1")
         assert await code_of(house.service.create(intent, asker=person)) == "confirmation_declined"
         assert ([question.duplicate_of for question in person.questions], house.posts) == (["pay-1"], 1)
+
+
+@pytest.mark.parametrize(("key", "code"), [(KEY, "confirmation_required"), (OTHER_KEY, "possible_duplicate")])
+async def test_a_question_without_an_answer_is_neither_yes_nor_no(tmp_path: Path, key: str, code: str) -> None:
+    """Nobody may have been asked: above the threshold it needs a word still, and a duplicate stays a possible one."""
+    person = Person(says=Confirmation.UNANSWERED)
+    async with paying(tmp_path, PAID, ask_above_isk=0 if key == KEY else None) as house:
+        if key != KEY:
+            await house.service.create(an_intent())
+        with pytest.raises(PaymentsError) as ended:
+            await house.service.create(an_intent(key), asker=person)
+        assert (ended.value.code, len(person.questions)) == (code, 1)
+        assert not isinstance(ended.value, ConfirmationRequired)
+        assert house.posts == (key != KEY)
 
 
 async def test_a_yes_sends_it_once_and_is_not_asked_for_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.models import ClaimState
 from tests.payments.doubles import KEY, LEDGER, LINK, Person, Step, an_intent, answer, paying
-from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, in_ledger, refused, told
+from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, code_of, in_ledger, refused, told
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +89,29 @@ async def test_a_key_that_is_known_is_answered_by_a_ledger_that_cannot_be_writte
         restarted.ledger.broken = {"claim", "seen", "created"}
         again = await restarted.service.create(an_intent())
         assert (again.replayed, again.record.status, restarted.posts) == (True, Status.SUCCESS, 1)
+
+
+async def test_a_refusal_that_was_not_written_frees_its_key_once_the_ledger_can_be_written(tmp_path: Path) -> None:
+    """A definite refusal frees the key: whoever asks again first writes down what this process still holds."""
+    async with paying(tmp_path, refused(400), PAID) as house:
+        house.ledger.broken = {"refused"}
+        assert told(await house.service.create(an_intent())) == (NO_PAYMENT, "rejected_by_blikk")
+        house.ledger.broken = set()
+        again = await house.service.create(an_intent())
+        assert (told(again), again.replayed, house.posts) == ((ClaimState.CREATED, ""), False, 2)
+
+
+async def test_another_payment_under_a_key_is_a_conflict_also_where_only_this_process_knows_of_it(
+    tmp_path: Path,
+) -> None:
+    """The ledger takes nothing and tells nothing: the earlier payment is no answer to a request for another one."""
+    async with paying(tmp_path, PAID) as house:
+        house.ledger.broken = {"created"}
+        await house.service.create(an_intent())
+        house.ledger.broken = {"created", "find_key"}
+        assert await code_of(house.service.create(an_intent(amount_isk=2_000))) == "idempotency_conflict"
+        again = await house.service.create(an_intent())
+        assert (again.record.payment_id, again.replayed, house.posts) == ("pay-1", True, 1)
 
 
 async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_nothing_back(tmp_path: Path) -> None:

@@ -10,12 +10,23 @@ import pytest
 
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.secret import SecretStr
-from blikk_payments.channel.wire import PaymentOrder
+from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState
-from tests.payments.doubles import LEDGER, START, BreakableLedger, ScriptedChannel, an_intent, service_over
+from tests.payments.doubles import (
+    KEY,
+    LEDGER,
+    START,
+    BreakableLedger,
+    ScriptedChannel,
+    an_intent,
+    answer,
+    paying,
+    service_over,
+    virtual_now,
+)
 from tests.payments.loopback import as_json, loopback
-from tests.payments.service.endings import CREATED_BODY, NO_PAYMENT, PAID, SHORT, in_real_time, told
+from tests.payments.service.endings import CREATED_BODY, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 
 pytestmark = pytest.mark.anyio
 
@@ -63,3 +74,20 @@ async def test_an_order_that_is_too_late_sends_no_byte_and_its_key_may_be_sent_a
             async with service_over(channel, ledger, real_time=True) as service:
                 assert told(await service.create(an_intent())) == (ClaimState.CREATED, "")
         await channel.aclose()
+
+
+async def test_a_request_whose_key_was_sent_again_meanwhile_is_answered_with_what_became_of_that(
+    tmp_path: Path,
+) -> None:
+    """It took so long that somebody freed the key and paid under it: that payment is told, as an earlier one."""
+
+    def meanwhile(order: PaymentOrder) -> None:
+        now = virtual_now()
+        house.ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=now)
+        house.ledger.claim(an_intent(), lambda facts: None, window_minutes=0, now=now)
+        house.ledger.created(KEY, 2, answer(Status.SUCCESS, payment_id="pay-2"), now=now)
+
+    async with paying(tmp_path, refused(400)) as house:
+        house.channel.before_create = meanwhile
+        snapshot = await house.service.create(an_intent())
+    assert (snapshot.record.payment_id, snapshot.record.attempt, snapshot.replayed) == ("pay-2", 2, True)

@@ -12,7 +12,7 @@ import pytest
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import other_amount
 from blikk_payments.snapshot import Snapshot
-from tests.payments.doubles import KEY, LINK, OTHER_KEY, an_intent, answer, numbered, paying
+from tests.payments.doubles import KEY, LINK, OTHER_KEY, an_intent, answer, numbered, paying, unread
 from tests.payments.service.endings import code_of
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +42,16 @@ async def test_every_way_to_ask_notices_a_late_success(tmp_path: Path, asked: st
             "key": lambda: house.service.status(idempotency_key=KEY),
         }
         assert (await calls[asked]()).record.status is Status.SUCCESS
+
+
+@pytest.mark.parametrize("status", [404, 503, None])
+async def test_a_failure_that_cannot_be_read_again_stands_as_it_was_said(tmp_path: Path, status: int | None) -> None:
+    """That it failed is Blikk's own word: a read that adds nothing takes nothing from it, and is no error of the payment."""
+    async with paying(tmp_path, answer(Status.REJECTED)) as house:
+        await house.service.create(an_intent())
+        house.channel.every_read = unread(status)
+        snapshot = await house.service.status(payment_id="pay-1")
+        assert (snapshot.record.status, snapshot.error, snapshot.fresh) == (Status.REJECTED, None, True)
 
 
 async def test_an_equal_payment_that_failed_just_now_is_read_once_more_before_another_one_goes_out(
