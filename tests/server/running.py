@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ from blikk_mcp.transports.wire import Wire
 from blikk_sandbox.running import RunningSandbox
 
 LIMIT_SECONDS = 30.0
+COMMAND_SECONDS = 60
 LINE_BYTES = 1024 * 1024
 
 PAYMENT: Mapping[str, Any] = {
@@ -37,6 +39,12 @@ PAYMENT: Mapping[str, Any] = {
     "creditor_ssn": "551073-0339",
     "creditor_iban": "IS14 0159 2600 7654 5510 7303 39",
     "idempotency_key": "order-0001",
+}
+
+MODERN_META: Mapping[str, Any] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
 }
 
 
@@ -247,3 +255,24 @@ async def spawned(environ: Mapping[str, str], *arguments: str, folder: Path | No
             process.kill()
         with anyio.CancelScope(shield=True):
             await process.aclose()
+
+
+def blikk_mcp(
+    *arguments: str,
+    environ: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    encoding: str = "utf-8",
+    given: str = "",
+) -> subprocess.CompletedProcess[str]:
+    """A command as a person runs it, to its end."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "blikk_mcp.cli", *arguments],
+        env={**kept, **(environ or {})},
+        cwd=cwd,
+        capture_output=True,
+        encoding=encoding,
+        input=given,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,30 +16,9 @@ import pytest
 from blikk_mcp import __version__
 from blikk_mcp.commands.doctor import compare_schema
 from blikk_sandbox.running import RunningSandbox
-from tests.server.running import environment
+from tests.server.running import COMMAND_SECONDS, blikk_mcp, environment
 
 ROOT = Path(__file__).parents[2]
-LIMIT_SECONDS = 60
-
-
-def blikk_mcp(
-    *arguments: str,
-    environ: dict[str, str] | None = None,
-    cwd: Path | None = None,
-    encoding: str = "utf-8",
-    given: str = "",
-) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "blikk_mcp.cli", *arguments],
-        env={**kept, **(environ or {})},
-        cwd=cwd,
-        capture_output=True,
-        encoding=encoding,
-        input=given,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
 
 
 def test_the_demo_pays_once_and_says_what_happens() -> None:
@@ -81,7 +59,7 @@ def test_the_sandbox_says_in_one_line_where_it_listens() -> None:
         assert said["api_key"]
     finally:
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=LIMIT_SECONDS)
+        rest, _ = process.communicate(timeout=COMMAND_SECONDS)
     assert (rest, process.returncode) == ("", 0)
 
 

@@ -13,7 +13,7 @@ from blikk_mcp.cli import main
 from blikk_mcp.commands import demo
 from blikk_mcp.commands.transcript import COLUMNS, Transcript
 from docs.picture import PICTURE, always_the_same, draw, recording
-from tests.server.test_commands import blikk_mcp
+from tests.server.running import blikk_mcp
 
 LINK = "http://127.0.0.1:65535/bank/approve/" + "x" * 32
 WORDS = f"Please approve this payment at your bank\n{LINK}\nTell me here when you are done."

@@ -17,7 +17,7 @@ from blikk_mcp import __version__
 from blikk_mcp.app import running_app
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.values import SettingsError
-from tests.server.running import spawned
+from tests.server.running import MODERN_META, spawned
 
 pytestmark = pytest.mark.anyio
 
@@ -57,8 +57,6 @@ async def test_the_handshake_and_the_list_are_static(version: str) -> None:
 
 async def test_the_modern_discovery_and_list_are_static() -> None:
     """The same in the era without a handshake."""
-    from tests.server.test_stdio import MODERN_META
-
     async with spawned({}) as server:
         discovered = (await server.ask("server/discover", {"_meta": MODERN_META}))["result"]
         listed = (await server.ask("tools/list", {"_meta": MODERN_META}))["result"]

@@ -14,15 +14,9 @@ import pytest
 
 from blikk_mcp.settings.settings import read_settings
 from blikk_sandbox.running import RunningSandbox
-from tests.server.running import PAYMENT, environment, spawned
+from tests.server.running import MODERN_META, PAYMENT, environment, spawned
 
 pytestmark = pytest.mark.anyio
-
-MODERN_META = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
 
 
 @pytest.fixture

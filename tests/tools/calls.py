@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
@@ -15,12 +15,33 @@ from blikk_tools.catalog import catalog
 from blikk_tools.handed_links import ElicitedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
 from blikk_tools.listing import PaymentList, list_schema
+from blikk_tools.phrases import Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, output_schema
 from blikk_tools.tool import Call, WaitLimits
 from tests.payments.doubles import IBAN, KENNITALA, KEY, LEDGER, House, Step, paying
 
 TOOLS = catalog(read_only=False)
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+ERROR_CODES = [
+    "invalid_arguments",
+    "not_configured",
+    "over_limit",
+    "creditor_not_allowed",
+    "rate_limited",
+    "confirmation_required",
+    "confirmation_declined",
+    "idempotency_conflict",
+    "possible_duplicate",
+    "outcome_unknown",
+    "rejected_by_blikk",
+    "unauthorized",
+    "wrong_channel",
+    "not_found",
+    "blikk_unavailable",
+    "ledger_unavailable",
+    "internal_error",
+]
 SHAPE = Draft202012Validator(output_schema())
 LIST_SHAPE = Draft202012Validator(list_schema())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -37,7 +37,7 @@ from tests.payments.doubles import (
     iban_of,
     unread,
 )
-from tests.tools.calls import SHAPE, TOOLS, Desk, arguments, desk, in_shape
+from tests.tools.calls import ERROR_CODES, LANGUAGES, SHAPE, TOOLS, Desk, arguments, desk, in_shape
 
 FIELDS = [
     "outcome",
@@ -61,27 +61,7 @@ FIELDS = [
     "error_message",
     "untrusted_bank_text",
 ]
-ERROR_CODES = [
-    "invalid_arguments",
-    "not_configured",
-    "over_limit",
-    "creditor_not_allowed",
-    "rate_limited",
-    "confirmation_required",
-    "confirmation_declined",
-    "idempotency_conflict",
-    "possible_duplicate",
-    "outcome_unknown",
-    "rejected_by_blikk",
-    "unauthorized",
-    "wrong_channel",
-    "not_found",
-    "blikk_unavailable",
-    "ledger_unavailable",
-    "internal_error",
-]
 READ_ERRORS = ["unauthorized", "wrong_channel", "not_found", "blikk_unavailable", "ledger_unavailable"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 BAD_LINKS = [
     "http://bank.example/approve",
     "http://127.0.0.1:8080/approve",

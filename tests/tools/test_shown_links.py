@@ -15,8 +15,7 @@ from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from tests.payments.doubles import LINK, NEWER_LINK, answer
-from tests.tools.calls import Desk, arguments, desk
-from tests.tools.test_results import LANGUAGES
+from tests.tools.calls import LANGUAGES, Desk, arguments, desk
 
 BY_ID = {"payment_id": "pay-1"}
 

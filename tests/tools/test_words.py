@@ -24,7 +24,7 @@ from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, of_snapshot
 from tests.payments.doubles import BBAN, KENNITALA, KEY, LINK, a_record
-from tests.tools.test_results import ERROR_CODES, LANGUAGES
+from tests.tools.calls import ERROR_CODES, LANGUAGES
 
 ENVIRONMENTS = ["production", "stage", "sandbox", "custom"]
 AMOUNTS: dict[Language, str] = {"en": "1,234,000 ISK", "is": "1.234.000 kr."}
