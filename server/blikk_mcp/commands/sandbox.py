@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
 
 import anyio
 
 from blikk_mcp.commands.parser import factor, whole
 from blikk_payments.system.loop_signals import signals_received
+from blikk_payments.system.shell import setting_line
 
 PORTS = (0, 65_535)
 SPEEDS = (0.001, 1_000_000.0)
@@ -71,8 +71,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
         # The key opens nothing but this sandbox, which forgets it with everything else when it ends.
         sys.stderr.write(
             f"# the sandbox's control API: {running.control_url}\n"
-            f"export BLIKK_BASE_URL={shlex.quote(running.base_url)}\n"
-            f"export BLIKK_API_KEY={shlex.quote(running.api_key)}\n"
+            + setting_line("BLIKK_BASE_URL", running.base_url)
+            + setting_line("BLIKK_API_KEY", running.api_key)
         )
         sys.stderr.flush()
         line = {"base_url": running.base_url, "api_key": running.api_key, "control_url": running.control_url}
