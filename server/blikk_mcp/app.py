@@ -65,7 +65,7 @@ class App:
         server.add_request_handler("tasks/get", TaskParams, self._get_task)
         server.add_request_handler("tasks/cancel", TaskParams, self._cancel_task)
         server.add_request_handler("tasks/update", TaskParams, self._update_task)
-        # In the place of the SDK's own middleware, which makes spans.
+        # Replaces the SDK's own middleware, which makes spans.
         server.middleware[:] = [LazyStateBoundary(), read_answers]
         _disable_sdk_tracing()
         return server

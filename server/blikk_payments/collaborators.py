@@ -1,4 +1,4 @@
-"""What the service is given by whoever puts it together."""
+"""The collaborators that the service takes through its constructor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The payment as this house keeps it: the intent, the record of what is known, and the questions a person may be asked."""
+"""A payment: the intent, the record of what is known, and the questions that a person may be asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def blikks_amount(warnings: tuple[str, ...]) -> tuple[str, str] | None:
 
 
 class ClaimState(StrEnum):
-    """Where a claim stands. The legal transitions are the table in `ledger.py`."""
+    """Where a claim stands. The legal transitions are `TRANSITIONS` in `ledger/protocol.py`."""
 
     CLAIMED = "claimed"
     SENDING = "sending"

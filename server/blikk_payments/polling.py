@@ -77,7 +77,7 @@ class Watch:
         return reading
 
     async def wait_for_change(self) -> None:
-        """Return when the payment changed, or the way it cannot be read did."""
+        """Return when the record or the read error changes."""
         await self._topic.changed.wait()
 
 
@@ -138,7 +138,7 @@ class Poller:
             topic.changed_at = anyio.current_time()
             while True:
                 if topic.reading is not None and not topic.poke.is_set():
-                    # A newcomer calls it off: whoever asks now does not wait behind everybody's routine.
+                    # A newcomer cuts the pause short: its first read does not queue behind routine reads.
                     with anyio.CancelScope() as topic.queued:
                         await self._routine_turn()
                 await anyio.sleep_until(self._not_before)

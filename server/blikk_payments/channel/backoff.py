@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 4.0
 MAX_RETRY_AFTER_SECONDS = 120.0
-"""Longest pause that `Retry-After` is given; a longer wish is cut to this: a payment goes on while nobody looks."""
+"""Upper bound on Retry-After."""
 
 LONGEST_PAUSE_SECONDS = 10.0
 """Longest pause within one question; where Blikk wants a longer one, the question is given up and not put earlier."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ChannelClient", "Timeouts", "is_payment_id"]
 
 DEFINITE = frozenset({400, 401, 403, 404, 413, 422})
-"""Statuses to a POST after which there is no payment. Of 405 and 409 nobody documents what they mean."""
+"""Statuses to a POST after which there is no payment. 405 and 409 are undocumented, so uncertain."""
 
 READ_REFUSED = frozenset({401, 403, 404})
 TRANSIENT = frozenset({408, 409, 425, 429})

@@ -1,4 +1,4 @@
-"""Until when a request may begin to leave: a process that was stopped and goes on must not send what others gave up on."""
+"""The latest time at which a request may start: a process that was paused must not send what others gave up on."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class Deadline:
 
     def passed(self) -> bool:
         """Whether it is later than that by either clock."""
-        # The clocks are read last of all: whoever is stopped before this line finds out in it.
+        # Read the clocks last: a process that was paused before this line finds out here.
         return self.now() > self.wall or self.since_boot() > self.boot_seconds

@@ -1,4 +1,4 @@
-"""One transaction of a ledger's database: what an engine promises to the money logic that runs on it."""
+"""What an engine promises to the money logic: run one transaction of the ledger's database."""
 
 from __future__ import annotations
 

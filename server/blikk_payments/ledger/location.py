@@ -1,4 +1,4 @@
-"""Which ledger a setting means. Loaded before anything slow is."""
+"""Parse the setting that names the ledger. Loads nothing slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The opening of the ledger that a setting means."""
+"""Open the ledger that a setting names."""
 
 from __future__ import annotations
 

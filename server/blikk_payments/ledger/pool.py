@@ -1,4 +1,4 @@
-"""The way from the event loop to the ledger: in a worker thread, so that the loop never waits for a disk or a lock."""
+"""Run ledger calls in worker threads, so that the event loop never waits for a disk or a lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process is sending a payment, told so that another process can find out that it is gone.
+"""Identify the sender of a payment, so that another process can tell whether it exited.
 
 A pid alone proves nothing: pids are reused, and a container or another machine has its own. So a process is
 named by host, boot, pid namespace, pid and start time, and called gone only where that leaves no doubt.

@@ -38,7 +38,7 @@ from blikk_payments.models import (
 class StoredPayment:
     """A record with what only the ledger needs: fingerprints of account and kennitala, who sends it, and for which claim.
 
-    `claim_token` is one claim's own: whoever has it may send, even if the answer to its commit was lost.
+    `claim_token` is one claim's own: the call that made it may send, even if the answer to its commit was lost.
     """
 
     record: PaymentRecord

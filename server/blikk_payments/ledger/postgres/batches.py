@@ -1,4 +1,4 @@
-"""Statements that go to the database together: while a write holds the one lock, every round trip is waited for by all.
+"""Send statements to the database together: while a write holds the one lock, everybody waits for its round trips.
 
 A batch is one message, and not a pipeline of many: the database ends the transaction of a client that was stopped only
 between two messages, so one that was stopped within a pipeline would hold the lock until somebody killed it.

@@ -1,6 +1,6 @@
 """One PostgreSQL database, shared by servers on any number of machines.
 
-A write takes the lock on the head of the history first: whoever has it is alone, everywhere. A read is one snapshot.
+A write takes the lock on the head of the history first: no other server writes meanwhile. A read is one snapshot.
 """
 
 from __future__ import annotations

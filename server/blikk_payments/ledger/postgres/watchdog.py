@@ -1,4 +1,4 @@
-"""Ends the wait for a database that fell silent: after a cut without a goodbye the driver waits for ever."""
+"""End the wait for a database that fell silent: after a cut cable the driver waits for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a claim is decided on, read from the rows of a ledger."""
+"""Read from the ledger's rows what a claim is decided on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not add up in a ledger: the hash chain, the payments against it, and their sums."""
+"""Find what does not add up in a ledger: the hash chain, the payments against it, and their sums."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class SqliteEngine(Engine):
     def _transaction(self, connection: sqlite3.Connection, begin: str, work: Callable[[], T]) -> T:
         connection.execute(begin)
         try:
-            # Within the transaction: whoever replaces the file from now on does so under everybody's eyes.
+            # Inside the transaction: a file that is replaced after this is noticed by every process.
             self._require_unmoved()
             result = work()
             connection.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""Where the ledger's file lies, and that nobody else can read, write or swap it."""
+"""Find the ledger's file, and make sure that nobody else can read, write or swap it."""
 
 from __future__ import annotations
 
