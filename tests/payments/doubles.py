@@ -312,7 +312,7 @@ class EvenSchedule:
 
 
 @dataclass
-class House:
+class ServiceHarness:
     """A service and what it works with."""
 
     service: PaymentService
@@ -346,10 +346,10 @@ def service_over(
 @asynccontextmanager
 async def paying(
     tmp_path: Path, *creates: Step, channel: ScriptedChannel | None = None, real_time: bool = False, **rules: Any
-) -> AsyncGenerator[House]:
+) -> AsyncGenerator[ServiceHarness]:
     """A service over a scripted channel and a real ledger; `rules` are the policy's. Opened again, it is a restart."""
     channel = channel or ScriptedChannel(*creates)
     patience = REAL_PATIENCE_SECONDS if real_time else VIRTUAL_PATIENCE_SECONDS
     with anyio.fail_after(patience), BreakableLedger(tmp_path / LEDGER) as ledger:
         async with service_over(channel, ledger, Policy(**rules), real_time=real_time) as service:
-            yield House(service, channel, ledger)
+            yield ServiceHarness(service, channel, ledger)

@@ -26,8 +26,8 @@ from tests.payments.doubles import (
     NEWER_LINK,
     BreakableLedger,
     EvenSchedule,
-    House,
     ScriptedChannel,
+    ServiceHarness,
     Step,
     a_record,
     after,
@@ -65,7 +65,7 @@ def for_a_person(record: PaymentRecord) -> bool:
 
 
 async def wait(
-    house: House,
+    house: ServiceHarness,
     seconds: float = 25,
     payment_id: str = "pay-1",
     *,
@@ -81,7 +81,7 @@ def code(snapshot: Snapshot) -> str:
     return snapshot.error.code if snapshot.error else ""
 
 
-async def create(house: House) -> float:
+async def create(house: ServiceHarness) -> float:
     """Make the usual payment; the second at which it stands."""
     await house.service.create(an_intent())
     house.channel.read_at.clear()

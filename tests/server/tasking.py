@@ -22,7 +22,7 @@ from blikk_mcp.redaction.process import redactor_of
 from blikk_mcp.settings.settings import Settings, read_settings
 from blikk_mcp.transports.plain import CAPABILITIES_KEY, CLIENT_KEY, MODERN, VERSION_KEY
 from blikk_mcp.transports.stdio import line_of
-from tests.payments.doubles import House, ScriptedChannel, Step, paying
+from tests.payments.doubles import ScriptedChannel, ServiceHarness, Step, paying
 from tests.tools.calls import arguments
 
 SECRET = "3q8Wz-Kh7TfRm2-key-of-the-channel"
@@ -40,7 +40,7 @@ def envelope(capabilities: Mapping[str, Any] = TASKS) -> dict[str, Any]:
 class TaskClient:
     """A client that declares tasks, unless a request is given other capabilities."""
 
-    house: House
+    house: ServiceHarness
     to_server: MemoryObjectSendStream[SessionMessage | Exception]
     answers: MemoryObjectReceiveStream[SessionMessage]
     modern: bool = True
@@ -112,7 +112,7 @@ async def task_client(
             houses.append(house)
             yield house.service
 
-    houses: list[House] = []
+    houses: list[ServiceHarness] = []
     monkeypatch.setattr("blikk_mcp.payments.running_service", scripted)
     to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](1)
     to_client, answers = anyio.create_memory_object_stream[SessionMessage](10)

@@ -19,7 +19,7 @@ from blikk_tools.phrases import Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, output_schema
 from blikk_tools.tool import Call, WaitLimits
-from tests.payments.doubles import IBAN, KENNITALA, KEY, LEDGER, House, Step, paying
+from tests.payments.doubles import IBAN, KENNITALA, KEY, LEDGER, ServiceHarness, Step, paying
 
 TOOLS = catalog(read_only=False)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -60,10 +60,10 @@ def arguments(**changes: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Desk:
+class ToolHarness:
     """The tools as a caller meets them."""
 
-    house: House
+    house: ServiceHarness
     presentation: Presentation
     ledger_path: Path
     shown: ShownLinks = field(default_factory=ShownLinks)
@@ -114,10 +114,10 @@ class Desk:
 @asynccontextmanager
 async def desk(
     tmp_path: Path, *creates: Step, presentation: Presentation | None = None, **rules: Any
-) -> AsyncGenerator[Desk]:
+) -> AsyncGenerator[ToolHarness]:
     """The tools over a scripted channel and a real ledger."""
     async with paying(tmp_path, *creates, **rules) as house:
-        yield Desk(house, presentation or Presentation(), tmp_path / LEDGER)
+        yield ToolHarness(house, presentation or Presentation(), tmp_path / LEDGER)
 
 
 def in_shape(result: Result) -> Result:

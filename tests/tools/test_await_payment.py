@@ -15,12 +15,12 @@ from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_tools.handed_links import Answer, Opener, ShownLinks
 from tests.payments.doubles import LINK, NEWER_LINK, after, answer, never, unread
-from tests.tools.calls import Desk, arguments, desk
+from tests.tools.calls import ToolHarness, arguments, desk
 
 pytestmark = pytest.mark.anyio
 
 
-async def waited(at: Desk, **changes: Any) -> tuple[str, float]:
+async def waited(at: ToolHarness, **changes: Any) -> tuple[str, float]:
     """The outcome of a wait for the usual payment, and how long it took."""
     started = anyio.current_time()
     result = await at.call("await_payment", {"payment_id": "pay-1", **changes})
@@ -101,7 +101,7 @@ class Browser(Opener):
 
 
 @asynccontextmanager
-async def opening(tmp_path: Path, browser: Browser, **changes: Any) -> AsyncGenerator[Desk]:
+async def opening(tmp_path: Path, browser: Browser, **changes: Any) -> AsyncGenerator[ToolHarness]:
     """A payment that waits for a person, and a client that opens links."""
     async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as at:
         at.opener = browser

@@ -37,7 +37,7 @@ from tests.payments.doubles import (
     iban_of,
     unread,
 )
-from tests.tools.calls import ERROR_CODES, LANGUAGES, SHAPE, TOOLS, Desk, arguments, desk, in_shape
+from tests.tools.calls import ERROR_CODES, LANGUAGES, SHAPE, TOOLS, ToolHarness, arguments, desk, in_shape
 
 FIELDS = [
     "outcome",
@@ -385,7 +385,7 @@ async def test_a_forged_name_is_warned_of_with_the_payment_and_on_every_later_lo
 # Through the tools
 
 
-async def created(at: Desk, **changes: Any) -> Result:
+async def created(at: ToolHarness, **changes: Any) -> Result:
     """One create."""
     return await at.call("create_payment", arguments(**changes))
 

@@ -15,12 +15,12 @@ from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from tests.payments.doubles import LINK, NEWER_LINK, answer
-from tests.tools.calls import LANGUAGES, Desk, arguments, desk
+from tests.tools.calls import LANGUAGES, ToolHarness, arguments, desk
 
 BY_ID = {"payment_id": "pay-1"}
 
 
-async def told(at: Desk, tool: str = "get_payment_status") -> tuple[bool, bool]:
+async def told(at: ToolHarness, tool: str = "get_payment_status") -> tuple[bool, bool]:
     """Whether the person is told that the link replaces another one, and that it may have lapsed."""
     result = await at.call(tool, arguments() if tool == "create_payment" else BY_ID)
     words = PERSON[at.presentation.language]

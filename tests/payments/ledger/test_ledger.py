@@ -871,7 +871,7 @@ def test_more_payments_than_one_go_takes_are_all_pruned_and_all_listed(
 
 
 def test_a_time_without_a_zone_is_a_defect_of_the_caller(ledger: Ledger) -> None:
-    """House style: times are UTC-aware."""
+    """Times are UTC-aware."""
     with pytest.raises(ValueError, match="time zone"):
         ledger.claim(intent(), allow, window_minutes=0, now=NOON.replace(tzinfo=None))
 

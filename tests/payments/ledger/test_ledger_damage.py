@@ -232,7 +232,7 @@ def test_a_ledger_that_another_process_has_locked_claims_nothing(path: Path) -> 
 
 
 def test_a_task_that_hangs_in_the_ledger_holds_up_the_others_for_a_bounded_time(path: Path) -> None:
-    """House style: every wait has a bound."""
+    """Every wait has a bound."""
     entered, leave = threading.Event(), threading.Event()
 
     def hang(facts: Facts) -> None:

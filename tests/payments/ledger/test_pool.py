@@ -34,7 +34,7 @@ class Held:
 
 
 async def test_the_event_loop_turns_while_a_call_waits() -> None:
-    """House style: the loop never waits for a disk or a lock."""
+    """the loop never waits for a disk or a lock."""
     held, pool = Held(), LedgerPool()
     told: list[str] = []
 
@@ -96,7 +96,7 @@ async def test_a_cancelled_caller_still_waits_for_its_call() -> None:
 
 
 async def test_a_call_behind_one_that_hangs_is_given_up_and_never_made() -> None:
-    """House style: every wait has a bound; a payment that was given up must not be claimed later."""
+    """Every wait has a bound; a payment that was given up must not be claimed later."""
     held, pool = Held(), LedgerPool(patience_seconds=0.001)
     made: list[int] = []
 

@@ -12,7 +12,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import PaymentsError
 from blikk_payments.models import ClaimState
 from blikk_payments.snapshot import Snapshot
-from tests.payments.doubles import KEY, House, answer
+from tests.payments.doubles import KEY, ServiceHarness, answer
 
 PAID = answer(Status.SUCCESS)
 LOST = Uncertain("The connection to Blikk failed before its answer arrived.")
@@ -38,7 +38,7 @@ def told(snapshot: Snapshot) -> tuple[ClaimState, str]:
     return snapshot.record.state, snapshot.error.code if snapshot.error else ""
 
 
-def in_ledger(house: House, key: str = KEY) -> ClaimState | None:
+def in_ledger(house: ServiceHarness, key: str = KEY) -> ClaimState | None:
     """What the ledger has under the key."""
     record = house.record(key)
     return record.state if record else None
