@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
 import pytest
 
-from blikk_payments.channel.wire import PaymentOrder
+from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.models import ClaimState
+from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.sending import Sender, Sending
 from tests.payments.doubles import (
     LEDGER,
@@ -110,6 +111,25 @@ async def test_an_outcome_that_is_not_written_yet_says_nothing_of_a_later_attemp
         assert post.sender.newest(first).state is ClaimState.CREATED
         assert post.sender.newest(later) == later
         post.sender._unwritten.clear()  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_what_blikk_says_while_an_outcome_is_being_written_is_written_next(tmp_path: Path) -> None:
+    """The newer word must not be lost behind the older one, which the ledger takes first."""
+    async with posting(tmp_path) as post:
+        newer = answer(Status.SUCCESS, payment_id="pay-1")
+        heard: list[PaymentRecord | None] = []
+
+        async def slow(call: Callable[[], Any]) -> Any:
+            if not heard:
+                heard.append(post.sender.heard(newer))
+            return await inline(call)
+
+        post.sender._run_blocking = slow  # pyright: ignore[reportPrivateUsage] - a ledger that takes its time
+        sending = await post.send()
+        await post.sender.write_again()
+        assert sending.recorded
+        kept = post.ledger.by_key(sending.record.idempotency_key, now=START)
+        assert (sending.record.status, kept and kept.status) == (Status.SUCCESS, Status.SUCCESS)
 
 
 async def test_a_drain_that_is_cancelled_itself_still_lets_an_answer_arrive(tmp_path: Path) -> None:

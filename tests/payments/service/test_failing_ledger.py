@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -9,7 +10,7 @@ import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
-from blikk_payments.models import ClaimState
+from blikk_payments.models import ClaimState, PaymentRecord
 from tests.payments.doubles import KEY, LEDGER, LINK, Person, Step, an_intent, answer, paying
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, code_of, in_ledger, refused, told
 
@@ -89,6 +90,25 @@ async def test_a_key_that_is_known_is_answered_by_a_ledger_that_cannot_be_writte
         restarted.ledger.broken = {"claim", "seen", "created"}
         again = await restarted.service.create(an_intent())
         assert (again.replayed, again.record.status, restarted.posts) == (True, Status.SUCCESS, 1)
+
+
+async def test_an_outcome_is_written_again_at_growing_pauses_up_to_a_bound(tmp_path: Path) -> None:
+    """Soon, since most locks are short; and at least every five seconds, since others ask meanwhile."""
+    tried_at: list[float] = []
+    async with paying(tmp_path, PAID) as house:
+
+        def refuse(*arguments: object, **named: object) -> PaymentRecord:
+            tried_at.append(anyio.current_time())
+            raise LedgerUnavailable("The ledger cannot be used.")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(house.ledger, "created", refuse)
+            await house.service.create(an_intent())
+            await anyio.sleep(19)
+        pauses = [round(later - earlier, 2) for earlier, later in pairwise(tried_at)]
+        assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+        await anyio.sleep(5)
+        assert in_ledger(house) is ClaimState.CREATED
 
 
 async def test_a_refusal_that_was_not_written_frees_its_key_once_the_ledger_can_be_written(tmp_path: Path) -> None:
