@@ -86,52 +86,30 @@ class PostgresEngine(Engine):
         }
         if password:
             settings["password"] = password
-        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            conninfo,
-            kwargs=settings,
-            min_size=0,
-            max_size=pool_size,
-            timeout=POOL_WAIT_SECONDS,
-            reconnect_timeout=CONNECT_SECONDS,
-            open=False,
-        )
+        self._conninfo = conninfo
+        self._settings = settings
+        self._pool_size = pool_size
+        self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         self._lock = threading.Lock()
         self._checked = False
 
     def write(self, work: Callable[[Rows], T]) -> T:
         """See `Engine.write`: alone by the lock on the head of the history, durable by a synchronous commit."""
 
-        def run(connection: psycopg.Connection[Any], watchdog: Watchdog) -> T:
-            connection.isolation_level = IsolationLevel.READ_COMMITTED
-            connection.read_only = False
-            with connection.transaction():
-                batches = Batches(connection, watchdog)
-                batches.execute("SET LOCAL synchronous_commit = on")
-                batches.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")
-                try:
-                    result = work(Rows(batches, self._environment))
-                    batches.send()
-                    return result
-                finally:
-                    # For the end of the transaction.
-                    watchdog.waiting()
+        def locked(batches: Batches) -> T:
+            batches.execute("SET LOCAL synchronous_commit = on")
+            batches.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")
+            return work(Rows(batches, self._environment))
 
-        return self._run(run)
+        return self._transaction(locked, IsolationLevel.READ_COMMITTED, read_only=False)
 
     def read(self, work: Callable[[Rows], T]) -> T:
         """See `Engine.read`."""
 
-        def run(connection: psycopg.Connection[Any], watchdog: Watchdog) -> T:
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
-            connection.read_only = True
-            with connection.transaction():
-                try:
-                    return work(Rows(Batches(connection, watchdog), self._environment))
-                finally:
-                    # For the end of the transaction.
-                    watchdog.waiting()
+        def looked(batches: Batches) -> T:
+            return work(Rows(batches, self._environment))
 
-        return self._run(run)
+        return self._transaction(looked, IsolationLevel.REPEATABLE_READ, read_only=True)
 
     def exists(self) -> bool:
         """See `Engine.exists`."""
@@ -148,9 +126,25 @@ class PostgresEngine(Engine):
     def close(self) -> None:
         """See `Engine.close`."""
         with self._lock:
-            pool, self._checked = self._pool, False
-            if not pool.closed:
-                pool.close(timeout=0)
+            pool, self._pool, self._checked = self._pool, None, False
+        if pool is not None:
+            pool.close(timeout=0)
+
+    def _transaction(self, work: Callable[[Batches], T], isolation: IsolationLevel, *, read_only: bool) -> T:
+        def run(connection: psycopg.Connection[Any], watchdog: Watchdog) -> T:
+            connection.isolation_level = isolation
+            connection.read_only = read_only
+            with connection.transaction():
+                batches = Batches(connection, watchdog)
+                try:
+                    result = work(batches)
+                    batches.send()
+                    return result
+                finally:
+                    # For the end of the transaction.
+                    watchdog.waiting()
+
+        return self._run(run)
 
     def _run(self, work: Callable[[psycopg.Connection[Any], Watchdog], T], *, make: bool = True) -> T:
         """Run `work` on a connection, once more on a new one if that one was lost; every error is told in words."""
@@ -170,7 +164,7 @@ class PostgresEngine(Engine):
                 if not tries_left:
                     raise LedgerUnavailable(UNREACHABLE) from error
                 # What cut this one cut the idle ones, too.
-                self._pool.drain()
+                self._open().drain()
             except (UnicodeEncodeError, OverflowError, psycopg.DataError) as error:
                 raise LedgerUnavailable(UNFIT_TEXT) from error
             except psycopg.Error as error:
@@ -179,14 +173,12 @@ class PostgresEngine(Engine):
 
     def _open(self) -> ConnectionPool[psycopg.Connection[Any]]:
         with self._lock:
-            if self._pool.closed:
-                # A pool that was closed cannot be opened again, and the next use opens the ledger anew.
-                old = self._pool
+            if self._pool is None:
                 self._pool = ConnectionPool(
-                    old.conninfo,
-                    kwargs=old.kwargs,
+                    self._conninfo,
+                    kwargs=self._settings,
                     min_size=0,
-                    max_size=old.max_size,
+                    max_size=self._pool_size,
                     timeout=POOL_WAIT_SECONDS,
                     reconnect_timeout=CONNECT_SECONDS,
                     open=True,
