@@ -285,7 +285,6 @@ def test_a_person_is_warned_of_a_doubtful_payee_or_payment_before_they_act(code:
     for text in (
         told_as(record, language=language).human_instruction,
         told_as(asking_for_a_person(approval_url="", warnings=(code,)), language=language).human_instruction,
-        presentation.question(question(warnings=(code,))),
     ):
         assert text.count(caution) == 1
         above = text[: text.index(caution)]
@@ -293,12 +292,15 @@ def test_a_person_is_warned_of_a_doubtful_payee_or_payment_before_they_act(code:
         assert AMOUNTS[language] in above
         assert "Kaffihúsið ehf." in above
         assert len(above.strip().split("\n")) == 3
-    # A terminal shows three lines of what goes with a link: there the caution comes right after amount and payee.
-    handed = presentation.hand_over(Shown.of(record), link, HumanAction.OPEN_LINK, replaces=False)
-    what, rest = handed.split("\n", 1)
-    assert AMOUNTS[language] in what
-    assert "Kaffihúsið ehf." in what
-    assert rest.startswith(caution)
+    # A terminal shows three lines of what its client asks: there the caution comes right after amount and payee.
+    for text in (
+        presentation.hand_over(Shown.of(record), link, HumanAction.OPEN_LINK, replaces=False),
+        presentation.question(question(warnings=(code,))),
+    ):
+        what, rest = text.split("\n", 1)
+        assert AMOUNTS[language] in what
+        assert "Kaffihúsið ehf." in what
+        assert rest.startswith(caution)
     assert code in WARNINGS[language]
 
 
@@ -412,6 +414,9 @@ def test_the_question_says_what_is_paid_to_whom_and_why_it_is_asked(
         assert part in text
     assert (words["ask_above"] in text) == (QuestionKind.ABOVE_THRESHOLD in kinds)
     assert (words["ask_duplicate"] in text) == (QuestionKind.DUPLICATE in kinds)
+    # The question itself is among the three lines that a terminal shows.
+    asked = words["ask_duplicate" if QuestionKind.DUPLICATE in kinds else "ask"].split("\n")
+    assert text.split("\n")[1 : 1 + len(asked)] == asked
     assert [secret for secret in (BBAN, KENNITALA) if secret in text] == []
     again = QuestionKind.DUPLICATE in kinds
     assert presentation.tick_box(question(*kinds)) == words["tick_box_again" if again else "tick_box"]
@@ -432,9 +437,9 @@ def test_what_the_payment_is_for_is_shown_to_whoever_approves(language: Language
     for text in (
         told_as(record, language=language).human_instruction,
         told_as(asking_for_a_person(purpose=purpose, approval_url=""), language=language).human_instruction,
-        presentation.question(question(purpose=purpose)),
     ):
         assert purpose in text.split("\n")[2]
+    assert purpose in presentation.question(question(purpose=purpose))
     handed = presentation.hand_over(Shown.of(record), check_link(LINK), HumanAction.OPEN_LINK, replaces=False)
     assert purpose in handed.split("\n")[1]
 

@@ -95,12 +95,15 @@ class Presentation:
 
     def question(self, question: Question) -> str:
         """Ask a person before a payment that the operator's rules want confirmed."""
-        shown = Shown.of(question)
-        duplicate = QuestionKind.DUPLICATE in question.kinds
-        reasons = ["ask_above"] if QuestionKind.ABOVE_THRESHOLD in question.kinds else []
-        reasons += ["ask_duplicate"] if duplicate else []
-        reasons += ["ask_in_doubt"] if QuestionKind.IN_DOUBT in question.kinds else []
-        return _text(self._words("ask"), self._payment(shown), self._cautions(shown), self._words(*reasons, "ask_end"))
+        earlier = {QuestionKind.DUPLICATE: "ask_duplicate", QuestionKind.IN_DOUBT: "ask_in_doubt"}
+        reasons = [words for kind, words in earlier.items() if kind in question.kinds] or ["ask"]
+        above = "ask_above" if QuestionKind.ABOVE_THRESHOLD in question.kinds else ""
+        # Claude Code's terminal shows three lines of this, too: who is paid, what to be careful about, why it is asked.
+        what, *account = self._payment(Shown.of(question))
+        cautions = self.cautions(question.warnings)
+        return _text(
+            [what], cautions, self._words(*reasons, above), account, self._environment(), self._words("ask_end")
+        )
 
     def tick_box(self, question: Question) -> str:
         """Label the box that a person ticks to confirm."""
@@ -197,8 +200,12 @@ class Presentation:
 
     def _cautions(self, shown: Shown) -> list[str]:
         """What to be careful about: that the payee may be another one, and that the money may not be real."""
-        environment = PERSON[self.language][f"environment_{self.environment}"].format(host=self.blikk_host)
-        return [*self.cautions(shown.warnings), *([environment] if environment else [])]
+        return [*self.cautions(shown.warnings), *self._environment()]
+
+    def _environment(self) -> list[str]:
+        """Where the money goes through, and whether it is real."""
+        told = PERSON[self.language][f"environment_{self.environment}"].format(host=self.blikk_host)
+        return [told] if told else []
 
     def _words(self, *codes: str, **places: str) -> list[str]:
         words = PERSON[self.language]

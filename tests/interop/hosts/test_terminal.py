@@ -13,13 +13,14 @@ from tests.interop.hosts.hosts import (
     FAKE_KEY,
     HERE,
     HOSTS,
+    PROMPT,
     bare_environment,
     claude_environ,
     claude_program,
     write_config,
 )
 from tests.interop.hosts.model import Call, Result, Say, Script, scripted_model
-from tests.interop.hosts.scenarios import COFFEE, SAY, payments_made
+from tests.interop.hosts.scenarios import COFFEE, SAY, SCENARIOS, payments_made
 from tests.interop.hosts.terminal import Terminal, terminal
 from tests.interop.recorder import asked, revision_spoken
 from tests.interop.report import Row, npm_version
@@ -142,3 +143,30 @@ def test_a_model_whose_turn_is_over_is_woken_when_the_person_has_approved(tmp_pa
             "a wait as a task: the model is woken when the person has approved",
         )
     )
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_person_at_a_terminal_gets_what_the_bank_says(name: str, tmp_path: Path, clients: list[Row]) -> None:
+    """Issue 16: the five scenarios of `-p`, where somebody can be asked and a wait goes on behind the model's turn."""
+    scenario = SCENARIOS[name]
+    script = scenario.script()
+    with scripted_model(script) as base, terminal() as running:
+        start(running, tmp_path, base)
+        ask(running, PROMPT)
+        if name == "another key":
+            running.wait_for(lambda shown: "Do you want to pay it a second time?" in joined(shown))
+            running.keys("Escape")
+        running.wait_for(lambda shown: "It is " in shown and set(scenario.outcomes) <= outcomes(script))
+        made = None if scenario.paid is None else payments_made(script.results)
+
+    assert (made, script.failures) == (scenario.paid, [])
+    refused = [result["error_code"] for result in script.results if result["outcome"] == "refused"]
+    assert set(refused) <= set(scenario.last_codes)
+    assert outcomes(script) <= {*scenario.outcomes, "pending"}
+    version = npm_version(HERE, "@anthropic-ai/claude-code")
+    clients.append(Row("Claude Code, terminal", version, revision_spoken(tmp_path), name))
+
+
+def outcomes(script: Script) -> set[str]:
+    """What the model has been told so far."""
+    return {result["outcome"] for result in script.results}
