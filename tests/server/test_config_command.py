@@ -211,6 +211,13 @@ def test_an_unknown_client_is_told_which_there_are_and_of_other(capsys: pytest.C
     assert "notepad" not in told
 
 
+@pytest.mark.parametrize("name", CLIENTS)
+def test_doctor_is_recommended_only_where_it_knows_the_client(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`doctor other` is a wrong argument: nobody is to be sent there."""
+    assert main(["config", name]) == 0
+    assert ("blikk-mcp doctor" in capsys.readouterr().err) == (name != "other")
+
+
 WRITTEN = [name for name in CLIENTS if name != "other"]
 EXISTING = {
     "json": '{\n  // mine, and it stays\n  "theme": "dark", /* so does this */\n'

@@ -480,6 +480,17 @@ async def test_a_payment_beside_one_in_doubt_is_told_to_the_person_who_approves_
 
 
 @pytest.mark.anyio
+async def test_a_payment_held_up_by_one_of_another_amount_in_doubt_is_not_told_as_the_same_one(tmp_path: Path) -> None:
+    """The person decides on what is true: the earlier one has another amount, and nobody knows whether it was paid."""
+    async with desk(tmp_path, Uncertain("lost")) as at:
+        await created(at)
+        told = await created(at, amount=999, idempotency_key=OTHER_KEY)
+        assert (told.error_code, told.payment_id) == ("possible_duplicate", KEY)
+        assert PERSON["en"]["ask_in_doubt"] in told.human_instruction
+        assert PERSON["en"]["because_possible_duplicate"] not in told.human_instruction
+
+
+@pytest.mark.anyio
 async def test_naming_an_earlier_payment_that_holds_nothing_up_warns_of_nothing(tmp_path: Path) -> None:
     """The warning is the ledger's, not the argument's."""
     async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as at:

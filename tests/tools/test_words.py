@@ -478,7 +478,8 @@ def all_texts(language: Language, environment: str) -> Iterator[str]:
         for code in ErrorCode:
             for known in (shown, None):
                 yield presentation.refusal(known, code)
-                yield presentation.refusal(known, code, unknown_duplicate=True)
+                yield presentation.refusal(known, code, reason="because_unknown_duplicate")
+                yield presentation.refusal(known, code, reason="ask_in_doubt")
                 yield presentation.unread(known, code)
             for tool in ("create_payment", "get_payment_status", "await_payment", "list_payments"):
                 yield of_error(PaymentsError("why", code=code), tool, presentation).human_instruction

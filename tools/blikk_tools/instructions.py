@@ -110,12 +110,12 @@ class Presentation:
         (label,) = self._words("tick_box_again" if QuestionKind.DUPLICATE in question.kinds else "tick_box")
         return label
 
-    def refusal(self, shown: Shown | None, code: ErrorCode | None, *, unknown_duplicate: bool = False) -> str:
+    def refusal(self, shown: Shown | None, code: ErrorCode | None, *, reason: str = "") -> str:
         """Tell a person that a payment was not made, and why; `""` where only the agent has something to correct.
 
-        Without a code nothing is known but that it was not made.
+        Without a code nothing is known but that it was not made. `reason` says more than the code does.
         """
-        reason = "because_unknown_duplicate" if unknown_duplicate else f"because_{code}" if code else ""
+        reason = reason or (f"because_{code}" if code else "")
         if reason and reason not in PERSON[self.language]:
             return ""
         heading = "not_sent_now" if code in THIS_CALL_ONLY else "not_made"
@@ -132,11 +132,14 @@ class Presentation:
         """Tell a person of a call that ended in an error; `""` where they need not know."""
         shown = Shown.of(intent) if intent else None
         if outcome is Outcome.REFUSED:
-            if isinstance(error, PossibleDuplicate) and not error.confirmable:
-                # One that is being sent right now is the agent's to wait for.
-                unknown = error.earlier.state is ClaimState.UNKNOWN
-                return self.refusal(shown, error.code, unknown_duplicate=True) if unknown else ""
-            return self.refusal(shown, error.code)
+            if not isinstance(error, PossibleDuplicate):
+                return self.refusal(shown, error.code)
+            unknown = error.earlier.state is ClaimState.UNKNOWN
+            if error.confirmable:
+                # If nobody knows about the earlier one and it can be confirmed, it is of another amount.
+                return self.refusal(shown, error.code, reason="ask_in_doubt" if unknown else "")
+            # One that is being sent right now is the agent's to wait for.
+            return self.refusal(shown, error.code, reason="because_unknown_duplicate") if unknown else ""
         if tool == "create_payment":
             payment = self._payment(shown) if shown else []
             return _text(self._words("unknown"), payment, self._words("unknown_end"))

@@ -50,8 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
         _tell(note)
     if arguments.write:
         return _write(client, server, paths)
-    where = f"{client.title}: {paths[0]}" if paths else "your client's list of MCP servers"
-    _tell(f"Put this into {where}. `blikk-mcp doctor {arguments.client}` then says whether all is well.")
+    if paths:
+        _tell(f"Put this into {client.title}: {paths[0]}.")
+        _tell(f"`blikk-mcp doctor {arguments.client}` then says whether all is well.")
+    else:
+        _tell("Put this into your client's list of MCP servers.")
     sys.stdout.write(f"{client.snippet(server)}\n")
     return 0
 
