@@ -16,7 +16,7 @@ from blikk_mcp.logs import log_event, start_logging
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_sandbox.running import RunningSandbox
 from tests.server.canary import find
-from tests.server.running import PAYMENT, environment, spawned
+from tests.server.running import PAYMENT, call, connected, environment, spawned
 
 KEY = "canary/Key+0123456789=x"
 
@@ -40,6 +40,20 @@ def stream() -> Iterator[io.StringIO]:
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("taken_for_an_id", ["5510730339", "551073-0339", "IS140159260076545510730339", "015926007654"])
+async def test_a_number_of_a_person_that_an_agent_takes_for_an_id_is_not_in_the_log(
+    stream: io.StringIO, sandbox: RunningSandbox, tmp_path: Path, taken_for_an_id: str
+) -> None:
+    """The log names a payment by its id; a kennitala or an account in its place is left out."""
+    async with connected(environment(sandbox, tmp_path)) as client:
+        await call(client, "get_payment_status", {"payment_id": taken_for_an_id})
+        await call(client, "get_payment_status", {"payment_id": "pay-of-nobody"})
+    told = [line.get("payment_id", "") for line in lines(stream) if line["event"] == "tool_call"]
+    assert told == ["", "pay-of-nobody"]
+    assert taken_for_an_id not in stream.getvalue()
 
 
 @pytest.mark.anyio

@@ -79,6 +79,22 @@ def test_neither_account_nor_kennitala_is_in_the_file(tmp_path: Path) -> None:
     assert ACCOUNT[2:].encode() not in content
 
 
+def test_a_ledger_has_what_is_deleted_overwritten_whatever_sqlite_does_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Builds of SQLite differ in their default, and in what their pages happen to leave."""
+    opened: list[sqlite3.Connection] = []
+
+    def without(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA secure_delete=OFF").fetchall()
+        opened.append(connection)
+
+    every_connection(monkeypatch, without)
+    with SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
+        ledger.check_writable()
+        assert [one.execute("PRAGMA secure_delete").fetchone() for one in opened] == [(1,)]
+
+
 def test_what_was_pruned_is_not_left_in_the_file_or_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forgetting means that the bytes are gone, also with an SQLite that leaves them unless it is told."""
     path = tmp_path / "ledger.sqlite3"
