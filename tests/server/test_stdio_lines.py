@@ -184,6 +184,14 @@ def test_of_a_line_that_is_too_long_only_the_edges_are_kept() -> None:
     assert max(len(line.head), len(line.tail)) <= EDGE_BYTES
 
 
+def test_a_line_after_one_that_is_too_long_is_a_line_of_its_own() -> None:
+    """Else one oversized message would spoil every later one."""
+    chunks = iter([*[b"x" * 65_536] * 200, b"\nfirst\nsec", b"ond\n"])
+    too_long, *others = split_lines(lambda: next(chunks, b""))
+    assert isinstance(too_long, TooLong)
+    assert others == [b"first", b"second"]
+
+
 @given(st.text(max_size=60), st.integers())
 def test_no_id_of_an_inner_object_is_taken_for_the_lines_own(text: str, inner: int) -> None:
     """A wrong id would answer another request."""
