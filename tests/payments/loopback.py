@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 Answer = Callable[["Received", asyncio.StreamWriter], Awaitable[None]]
@@ -97,7 +97,9 @@ async def listening(
         await asyncio.gather(*tasks, return_exceptions=True)
         # A task that was cancelled before its first step has closed nothing.
         for writer in writers:
-            writer.transport.abort()
+            # A TLS transport of Python 3.11.2 (Debian's) that was closed twice has nothing left to abort, and says so.
+            with suppress(AttributeError):
+                writer.transport.abort()
         await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
