@@ -113,6 +113,14 @@ def test_a_key_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> 
     assert problem.startswith("BLIKK_API_KEY_FILE: ")
 
 
+@pytest.mark.parametrize("around", [" {}", "{} ", "{} \n", "\t{}\n", "{}\n\n", "\n{}"])
+def test_a_key_file_with_more_than_a_key_and_a_line_break_is_refused(tmp_path: Path, around: str) -> None:
+    """A key with a space at its end is another key: Blikk would refuse it, and nobody would see why."""
+    file = tmp_path / "key"
+    file.write_text(around.format("canary-key-0123456789"))
+    assert len(problems(BLIKK_API_KEY_FILE=str(file))) == 1
+
+
 def test_a_key_and_a_key_file_are_one_too_many(tmp_path: Path) -> None:
     """Which of two keys counts must not be a guess."""
     assert "not both" in problems(BLIKK_API_KEY_FILE=str(tmp_path / "key"))[0]
