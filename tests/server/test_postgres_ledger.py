@@ -94,3 +94,19 @@ def test_a_copy_without_an_original_or_to_no_database_is_refused(postgres: Postg
         assert ended.returncode == 1
         assert "secret-place" not in ended.stderr
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("ledger", "list")])
+def test_an_address_that_the_driver_cannot_read_is_told_without_it(command: tuple[str, ...]) -> None:
+    """The driver's complaint repeats a part of the address; it ended the command in a traceback."""
+    ended = blikk_mcp(
+        *command,
+        environ={
+            "BLIKK_API_KEY": "key_0123456789abcdef",
+            "BLIKK_BASE_URL": "http://127.0.0.1:9/x",
+            "BLIKK_LEDGER": "postgresql://u:sentinel-7f3a@[::1]localhost/db",
+        },
+    )
+    assert ended.returncode == 1
+    assert "The address of the ledger's database cannot be read" in ended.stdout + ended.stderr
+    assert "sentinel-7f3a" not in ended.stdout + ended.stderr

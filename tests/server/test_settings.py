@@ -379,6 +379,15 @@ def test_an_address_that_two_readers_take_differently_is_a_wrong_setting(rest: s
     assert "elsewhere" not in problem
 
 
+@pytest.mark.parametrize("password", ["%zzsecret", "secret%", "sec%ret", "secret%2", "sec%00ret", "s%FEcret"])
+def test_a_percent_sign_that_encodes_nothing_is_a_wrong_setting_that_is_not_repeated(password: str) -> None:
+    """The driver's own complaint holds the password, and it ended every command in a traceback."""
+    for address in (f"postgresql://u:{password}@127.0.0.1/db", f"postgresql://u@127.0.0.1/db?password={password}"):
+        (problem,) = problems(BLIKK_LEDGER=address)
+        assert problem.startswith("BLIKK_LEDGER: has a `%` that encodes no character")
+        assert password not in problem
+
+
 def test_the_password_of_a_ledger_comes_from_its_file_or_from_the_address(tmp_path: Path) -> None:
     """It is a secret like the key; a file may end in a line break."""
     password = "s3cret-of-the-database"

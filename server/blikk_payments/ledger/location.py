@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlencode, urlsplit
 
 from blikk_payments.system.folders import from_home
 
@@ -23,6 +23,7 @@ TAKEN = frozenset(
 """What an address may have after its `?`. A service file, for one, could name another host behind our back."""
 
 _WRITTEN_OUT = re.compile(r"[!-~]+")
+_NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 
 
@@ -45,6 +46,9 @@ def ledger_address(text: str) -> str:
     # Two readers of one address must agree where its host is: ours and the driver's differ on these.
     if not _WRITTEN_OUT.fullmatch(text) or "#" in text or text.count("@") > 1 or "@" in text.partition("?")[2]:
         raise ValueError("has spaces, `#`, `@` or other characters that must be percent-encoded there")
+    # The driver's complaint about these repeats what is around them: a password, mostly.
+    if _NOT_ENCODED.search(text) or not _is_utf8(text):
+        raise ValueError("has a `%` that encodes no character: a `%` that means itself is written %25")
     try:
         parts = urlsplit(text)
         _ = parts.hostname
@@ -85,6 +89,14 @@ def _pairs(query: str) -> list[tuple[str, str]]:
     """The names and values of a query. A `+` is one: the driver takes it for no space."""
     parts = (part.partition("=") for part in query.split("&") if part)
     return [(unquote(name), unquote(value)) for name, _, value in parts]
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _hosts(text: str) -> list[str]:

@@ -67,9 +67,16 @@ class PostgresEngine(Engine):
         self._environment = environment
         self._requires_fsync = requires_fsync
         self._wall_clock = wall_clock
+        try:
+            asked = conninfo_to_dict(conninfo).get("options") or ""
+        except psycopg.ProgrammingError:
+            # Its words repeat a part of the address.
+            raise LedgerUnavailable(
+                "The address of the ledger's database cannot be read. Check BLIKK_LEDGER."
+            ) from None
         # What the address itself asks for, a search_path say, stays.
         options = (
-            f"{conninfo_to_dict(conninfo).get('options') or ''} "
+            f"{asked} "
             f"-c lock_timeout={LOCK_MILLISECONDS} -c statement_timeout={STATEMENT_MILLISECONDS} "
             f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
         )
