@@ -272,6 +272,33 @@ def test_write_keeps_what_the_file_holds(client: str, mode: int, capsys: pytest.
     assert path.with_name(path.name + ".before-blikk").read_text() == before
 
 
+@pytest.mark.parametrize("client", WRITTEN)
+def test_write_keeps_the_settings_that_only_the_file_has(
+    client: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen: run again from a shell without them, it took an allow-list and a limit out of the file."""
+    monkeypatch.setenv("BLIKK_ALLOWED_CREDITORS", "0159-26-007654")
+    monkeypatch.setenv("BLIKK_ASK_ABOVE_ISK", "5000")
+    config(capsys, client, "--write")
+    path = CLIENTS[client].paths("linux", os.environ)[0]
+    if client == "codex":  # it hands names on; somebody has written values beside them
+        path.write_text(
+            path.read_text() + "\n[mcp_servers.blikk.env]\n" + 'BLIKK_ALLOWED_CREDITORS = "0159-26-007654"\n'
+        )
+    monkeypatch.delenv("BLIKK_ALLOWED_CREDITORS")
+    monkeypatch.setenv("BLIKK_ASK_ABOVE_ISK", "7000")
+    _, told = config(capsys, client, "--write")
+    entry = entry_of(client, parsed(client, path.read_text()))
+    environment = environment_of(client, entry)
+    assert environment["BLIKK_ALLOWED_CREDITORS"] == "0159-26-007654"
+    assert "BLIKK_ALLOWED_CREDITORS" in told
+    if client == "codex":
+        assert "BLIKK_ALLOWED_CREDITORS" not in entry["env_vars"]
+    else:
+        assert environment["BLIKK_ASK_ABOVE_ISK"] == "7000"
+    assert "nothing to change" in config(capsys, client, "--write")[1]
+
+
 @pytest.mark.parametrize(
     ("client", "content"),
     [

@@ -64,6 +64,23 @@ def given_by(name: str, platform: str, environ: Mapping[str, str]) -> Given:
     )
 
 
+def stated_in(client: Client, text: str) -> dict[str, str]:
+    """The variables that a client's file states for our server, as they stand there; none where there is no such server.
+
+    Raises:
+        CannotChange: the text is not understood.
+    """
+    try:
+        entry = _entry(client, text) if text.strip() else None
+        return {str(name): str(value) for name, value in _stated(entry or {}).items()}
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+        raise CannotChange("what stands there is not understood") from None
+
+
+def _stated(entry: dict[str, Any]) -> dict[str, Any]:
+    return cast("dict[str, Any]", entry.get("env") or entry.get("envs") or entry.get("environment") or {})
+
+
 def _entry(client: Client, text: str) -> dict[str, Any] | None:
     if client.format == "toml":
         whole: Any = tomllib.loads(text)
@@ -89,11 +106,10 @@ def _given(name: str, path: Path, entry: dict[str, Any], environ: Mapping[str, s
     command: Any = entry.get("command", entry.get("cmd", ""))
     arguments = cast("list[Any]", entry.get("args", []))
     words = [*([command] if isinstance(command, str) else cast("list[Any]", command)), *arguments]
-    stated = cast("dict[str, Any]", entry.get("env") or entry.get("envs") or entry.get("environment") or {})
     handed_on = [_name(one) for one in cast("list[Any]", entry.get("env_vars", []))]
     kept = {str(secret) for secret in cast("list[Any]", entry.get("env_keys", []))}
     environment = {one: environ[one] for one in handed_on if one in environ}
-    for variable, value in stated.items():
+    for variable, value in _stated(entry).items():
         filled = _filled_in(name, str(value), environ)
         if _ONLY_THE_CLIENT_KNOWS.search(filled):
             kept.add(variable)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 NAME = "blikk"
 KEY = "BLIKK_API_KEY"
@@ -23,7 +23,10 @@ Format = Literal["json", "toml", "yaml"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a client has to start. `environment` holds no key: a key is a file's path there, or the client's reference."""
+    """What a client has to start. `environment` holds no key: a key is a file's path there, or the client's reference.
+
+    `kept`: those of the environment that only the client's file says, not this shell.
+    """
 
     command: str
     arguments: tuple[str, ...]
@@ -31,6 +34,7 @@ class Server:
     needs_key: bool
     names: tuple[str, ...] = ()
     call_seconds: int = CALL_SECONDS
+    kept: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,14 @@ def is_packaged(path: Path) -> bool:
 def toml_table(entry: Mapping[str, Any]) -> str:
     """The server's TOML table. JSON's strings, numbers, booleans and lists of strings are TOML's."""
     lines = [f"[mcp_servers.{NAME}]"]
-    return "\n".join(lines + [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items()])
+    return "\n".join(lines + [f"{name} = {_toml_value(value)}" for name, value in entry.items()])
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return "{ " + ", ".join(f"{name} = {_toml_value(member)}" for name, member in members.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def yaml_lines(value: Any, indent: str = "") -> list[str]:
@@ -116,7 +127,8 @@ def _codex(server: Server) -> dict[str, Any]:
     return {
         "command": server.command,
         "args": list(server.arguments),
-        "env_vars": list(server.names),
+        "env_vars": [name for name in server.names if name not in server.kept],
+        **({"env": dict(server.kept)} if server.kept else {}),
         "startup_timeout_sec": START_SECONDS,
         "tool_timeout_sec": server.call_seconds,
     }

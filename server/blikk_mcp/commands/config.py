@@ -9,8 +9,10 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from blikk_mcp.commands.client_settings import stated_in
 from blikk_mcp.commands.clients import CALL_SECONDS, CLIENTS, KEY, KEY_FILE, Client, Server, is_packaged
 from blikk_mcp.commands.config_files import CannotChange, changed, read_text, write
 from blikk_mcp.commands.parser import agreed
@@ -126,7 +128,11 @@ def _write(client: Client, server: Server, paths: list[Path]) -> int:
     asks = bool(client.beside) and client.reference in server.environment.values()
     try:
         before = read_text(path)
-        after = changed(client, before, client.entry(server), with_inputs=asks)
+        kept = _kept(stated_in(client, before), server)
+        given = replace(server, environment={**server.environment, **kept}, kept=kept)
+        after = changed(client, before, client.entry(given), with_inputs=asks)
+        if kept:
+            _tell(f"Kept as the file has them, since they are not set here: {', '.join(kept)}.")
         if after == before:
             _tell(f"{path} has it already: nothing to change.")
             return 0
@@ -143,6 +149,16 @@ def _write(client: Client, server: Server, paths: list[Path]) -> int:
         return 1
     _tell(f"Written: {path}" + (f"; what it was is in {backup}" if backup else ""))
     return 0
+
+
+def _kept(stated: Mapping[str, str], server: Server) -> dict[str, str]:
+    """The settings of the file that are not set now: a limit or a list of creditors must not be lost by the way.
+
+    The key is not among them: there is one way to it, and that is the new one.
+    """
+    left_out = {KEY, KEY_FILE} if server.needs_key else NOT_IN_A_SANDBOX
+    known = (name for name in stated if name in table.NAMES and name not in left_out)
+    return {name: stated[name] for name in known if name not in server.environment}
 
 
 def _tell(text: str) -> None:
