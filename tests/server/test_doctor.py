@@ -302,3 +302,20 @@ def test_a_file_of_tls_secrets_is_named(tmp_path: Path) -> None:
     named = checks.surroundings(settings, {"SSLKEYLOGFILE": "/x"}, named=True)
     assert [finding.what for finding in named if "SSLKEYLOGFILE" in finding.what]
     assert not [finding for finding in checks.surroundings(settings, {}, named=True) if "SSLKEY" in finding.what]
+
+
+def test_whose_certificates_are_trusted_is_named_for_blikk_and_not_for_a_sandbox_of_this_machine(
+    tmp_path: Path,
+) -> None:
+    """Whoever set the file can read along; to a sandbox on loopback there is no TLS to read."""
+    environ = {"SSL_CERT_FILE": "/x", "SSL_CERT_DIR": "/y"}
+
+    def named(base_url: str, environ: dict[str, str]) -> list[str]:
+        given = {"BLIKK_API_KEY": KEY, "BLIKK_BASE_URL": base_url, "BLIKK_LEDGER": str(tmp_path / "l")}
+        found = checks.surroundings(read_settings(given), environ, named=True)
+        return [finding.what for finding in found if "certificates" in finding.what]
+
+    (both,) = named(PRODUCTION_URL, environ)
+    assert both.startswith("SSL_CERT_FILE and SSL_CERT_DIR decides")
+    assert named(PRODUCTION_URL, {}) == []
+    assert named("http://127.0.0.1:1/paymentchannel", environ) == []
