@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import anyio
 import mcp_types as types
 import pytest
+from mcp.server import request_state
 from mcp.shared.exceptions import MCPError
 
 from blikk_mcp.desk.asking import asker_for
@@ -379,3 +381,34 @@ async def test_an_unknown_method_is_a_protocol_error(environ: dict[str, str]) ->
     async with connected(environ) as client:
         with pytest.raises(MCPError):
             await client.get_prompt("nothing")
+
+
+@pytest.mark.parametrize(("version", "asks"), [("2025-03-26", False), ("2025-06-18", True), ("2025-11-25", True)])
+def test_a_client_is_asked_from_the_first_version_that_has_forms(version: str, asks: bool) -> None:
+    """MCP 2025-06-18 brought elicitation; a client that speaks an older version cannot have meant it."""
+
+    async def progress(done_seconds: float, of_seconds: float, message: str) -> None:
+        raise AssertionError("nobody waits")
+
+    ctx: Any = SimpleNamespace(session=SilentSession(), protocol_version=version, request_id=1)
+    params = types.CallToolRequestParams(name="create_payment", arguments={})
+    assert (asker_for(ctx, params, Presentation(), progress) is not None) == asks
+
+
+@pytest.mark.parametrize(("later_seconds", "counts"), [(590, True), (610, False)])
+async def test_a_yes_counts_for_ten_minutes(
+    environ: dict[str, str],
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    later_seconds: int,
+    counts: bool,
+) -> None:
+    """A person may be called to the door; what was asked an hour ago is not what they would say yes to now."""
+    params: dict[str, Any] = {"name": "create_payment", "arguments": dict(PAYMENT), "_meta": FORM_META}
+    async with wired(environ) as server:
+        asked = (await server.ask("tools/call", params))["result"]
+        now = time.time()
+        monkeypatch.setattr(request_state, "time", SimpleNamespace(time=lambda: now + later_seconds))
+        answered = {**params, "inputResponses": {"confirm": YES}, "requestState": asked["requestState"]}
+        await server.ask("tools/call", answered)
+    assert len(received(sandbox)) == (1 if counts else 0)

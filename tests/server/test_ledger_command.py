@@ -345,3 +345,24 @@ async def test_another_blikks_ledger_pays_nothing_and_can_be_looked_at(
         assert refused.returncode == 1
         assert "another base URL" in refused.stdout + refused.stderr
     assert blikk_mcp("ledger", "list", environ=environ).returncode == 0
+
+
+def test_of_a_note_the_first_two_hundred_characters_are_kept_on_one_line_and_without_the_key(tmp_path: Path) -> None:
+    """The history is chained for ever: what a person pastes into it cannot be taken out again."""
+    key = "note-canary-key-0123456789"
+    path = tmp_path / "state" / "ledger.sqlite3"
+    long_ago = datetime.now(UTC) - timedelta(minutes=11)
+    with SqliteLedger(path) as ledger:
+        ledger.claim(intent("order-1"), allow, window_minutes=0, now=long_ago)
+        ledger.unknown("order-1", 1, reason="no answer", now=long_ago)
+    environ = {"BLIKK_LEDGER": str(path), "BLIKK_API_KEY": key}
+    pasted = f"Anna looked,\n  with {key} " + "x" * 300
+    ended = blikk_mcp("ledger", "resolve", "order-1", "--not-created", "--note", pasted, environ=environ)
+    assert ended.returncode == 0, ended.stderr
+    shown = json.loads(blikk_mcp("ledger", "show", "order-1", "--json", environ=environ).stdout)
+    (note,) = [entry["detail"]["note"] for entry in shown["history"] if "note" in entry["detail"]]
+    assert note.startswith("Anna looked, with [redacted] xxx")
+    assert len(note) == 200
+    with SqliteLedger(path) as ledger:
+        kept = str(ledger.history("order-1"))
+    assert key not in kept

@@ -9,6 +9,7 @@ import json
 import pickle
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any, cast
 
@@ -462,3 +463,20 @@ def test_the_redactor_is_small_enough_to_be_read() -> None:
     """What guards the key has to be understood at one sitting."""
     folder = Path(sys.modules[Redactor.__module__].__file__ or "").parent
     assert sum(len(file.read_text().splitlines()) for file in folder.glob("*.py")) <= 320
+
+
+def test_a_line_without_an_end_costs_a_bounded_amount_of_memory() -> None:
+    """A library that prints without line breaks must not fill the memory of a server that runs for weeks."""
+    target = io.StringIO()
+    stream = RedactedTextIO(str, target)
+    piece = "x" * MAX_LINE
+    tracemalloc.start()
+    try:
+        for _ in range(64):
+            stream.write(piece)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 16 * MAX_LINE
+    stream.write("\nnext\n")
+    assert target.getvalue() == f"{TOO_LONG}next\n"

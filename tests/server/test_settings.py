@@ -664,3 +664,22 @@ def test_a_key_made_of_escapes_is_a_wrong_setting(key: str) -> None:
     """Somebody pasted how a key is written, and not the key."""
     (problem,) = problems(BLIKK_API_KEY=key)
     assert problem == "BLIKK_API_KEY: is made of escapes: write the key's own characters"
+
+
+def test_the_bounds_of_values_are_in_and_one_more_is_out() -> None:
+    """Of a key, a number and a host's name: the longest that is taken, and the shortest key."""
+    drawn = "Zq7vT9rkW4xbLe2mY5hJ8uPd3gKn6f" * 20
+    for key in (drawn[:8], drawn[:512]):
+        assert settings(BLIKK_API_KEY=key).api_key.get_secret_value() == key
+    assert settings(BLIKK_DAILY_LIMIT_ISK="9" * 12).daily_limit_isk == 10**12 - 1
+    host = f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 9}"
+    assert len(host) == 253
+    assert settings(BLIKK_SCA_HOSTS=host).sca_hosts == (host,)
+    for name, value in (
+        ("BLIKK_API_KEY", drawn[:7]),
+        ("BLIKK_API_KEY", drawn[:513]),
+        ("BLIKK_DAILY_LIMIT_ISK", "1" + "0" * 12),
+        ("BLIKK_SCA_HOSTS", f"{host}e"),
+    ):
+        (problem,) = problems(**{name: value})
+        assert problem.startswith(f"{name}: ")

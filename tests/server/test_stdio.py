@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from blikk_mcp.settings.settings import read_settings
+from blikk_mcp.transports import stdio
 from blikk_sandbox.running import RunningSandbox
-from tests.server.running import MODERN_META, PAYMENT, environment, spawned
+from tests.server.running import LIMIT_SECONDS, MODERN_META, PAYMENT, environment, spawned, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -163,3 +165,27 @@ async def test_the_key_is_not_in_the_environment_of_children(
     read_settings(os.environ)
     assert not child_has("BLIKK_API_KEY")
     assert child_has("BLIKK_BASE_URL")
+
+
+async def test_what_was_asked_for_before_the_input_ended_is_answered(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`printf … | blikk-mcp`: a payment that was made is told, though nobody will ask again."""
+    monkeypatch.setattr(stdio, "LAST_ANSWERS_SECONDS", LIMIT_SECONDS)
+    async with wired(environ) as server:
+        await server.initialize()
+        number = await server.send("tools/call", {"name": "create_payment", "arguments": PAYMENT})
+        await server.close_stdin()
+        monkeypatch.setattr(server.process, "stdin", AsyncMock())  # `wired` closes it at its end, too
+        while (message := await server.receive()).get("id") != number:
+            pass
+    assert message["result"]["structuredContent"]["outcome"] == "needs_human"
+
+
+async def test_only_a_leading_probe_is_answered_for_itself(environ: dict[str, str]) -> None:
+    """In the middle of a conversation of the handshake era there is no such method."""
+    async with wired(environ) as server:
+        await server.initialize()
+        assert "result" in await server.ask("ping")
+        assert "error" in await server.ask("server/discover", {"_meta": MODERN_META})
+        assert "result" in await server.ask("tools/list")

@@ -29,7 +29,15 @@ class Pipes:
     def write_lines(self) -> None:
         """Write as a client does that never waits, and hang up."""
         for _ in range(LINES):
-            self.written_bytes += os.write(self._client_writes, LINE)
+            self.write(LINE)
+        self.hang_up()
+
+    def write(self, data: bytes) -> None:
+        """Write as a client does; it waits while the pipe is full."""
+        self.written_bytes += os.write(self._client_writes, data)
+
+    def hang_up(self) -> None:
+        """Close the client's end."""
         os.close(self._client_writes)
 
 
@@ -64,3 +72,14 @@ def test_a_mebibyte_of_lines_is_held_and_reading_goes_on_as_they_are_taken(
         taken += 1
     assert taken == LINES
     client.join(LIMIT_SECONDS)
+
+
+def test_a_byte_order_mark_is_skipped_at_the_start_alone_and_lines_without_a_letter_are_no_messages(
+    pipes: Pipes,
+) -> None:
+    """Some editors begin a file with the mark; whoever presses Enter twice has said nothing that wants an answer."""
+    mark = b"\xef\xbb\xbf"
+    pipes.wire.start()
+    pipes.write(mark + b"first\n\n  \r\n" + mark + b"second\n")
+    pipes.hang_up()
+    assert [pipes.wire.next_line(LIMIT_SECONDS) for _ in range(3)] == [b"first", mark + b"second", None]

@@ -352,3 +352,9 @@ def test_an_errors_chain_holds_nothing_of_the_input() -> None:
     with pytest.raises(InvalidArguments) as caught:
         checked(CreatePaymentArguments, arguments(creditor_ssn=SECRET, amount=SECRET))
     assert SECRET not in f"{caught.value!r}{caught.value.__cause__!r}{caught.value.__context__!r}"
+
+
+def test_every_amount_that_any_json_client_holds_exactly_is_an_amount() -> None:
+    """From one króna to the largest; what may be paid is for the operator's limits to say."""
+    for amount in (1, 2**53 - 1):
+        assert checked(CreatePaymentArguments, arguments(amount=amount)).intent().amount_isk == amount

@@ -625,3 +625,12 @@ def test_warnings_of_the_arguments_have_words() -> None:
     """Every code that the arguments can give has its sentence."""
     codes = CreatePaymentArguments.model_validate(arguments(creditor_iban=FOREIGN_IBAN, creditor_ssn="3113990009"))
     assert [code for code in codes.intent().warnings if code not in WARNINGS["en"]] == []
+
+
+def test_a_person_without_a_link_is_not_told_that_one_may_have_lapsed() -> None:
+    """Who approves in the bank's own app would look for a link that is nowhere."""
+    for url, said in ((LINK, True), ("", False), ("http://bank.example/approve", False)):
+        snapshot = Snapshot(a_record(Status.SCA_REQUIRED, approval_url=url), fresh=True)
+        result = of_snapshot(snapshot, Presentation(), lapsed=True)
+        assert (WARNINGS["en"]["lapsed"] in result.warnings) == said
+        assert (PERSON["en"]["lapsed"] in result.human_instruction) == said

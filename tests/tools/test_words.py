@@ -502,7 +502,7 @@ def test_no_line_of_a_persons_words_is_too_wide_for_a_terminal_save_the_link(
 
 def test_a_line_is_measured_by_what_it_takes_on_a_screen() -> None:
     """A wide character takes two columns."""
-    assert [columns("Kría"), columns("李小龍"), columns("")] == [4, 6, 0]
+    assert [columns("Kría"), columns("李小龍"), columns("\uff21\uff22"), columns("")] == [4, 6, 4, 0]
 
 
 # The model's words
