@@ -244,6 +244,7 @@ DOCUMENT: dict[str, Any] = {"paths": {}}
         ((http(404), http(200)), ["ok", "note"], "not there"),
         ((http(404), http(404)), ["fix"], "no Payment Channel API"),
         ((as_json(200, DOCUMENT), http(404), http(401)), ["fix"], "does not accept the key"),
+        ((as_json(200, DOCUMENT), http(403)), ["fix"], "the key is for another channel"),
         ((as_json(200, DOCUMENT), http(401)), ["fix"], "does not accept the key"),
     ],
 )

@@ -19,7 +19,7 @@ from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.paths import environment_key
 from blikk_sandbox.running import RunningSandbox
 from blikk_tools.create_payment import CreatePaymentArguments
-from tests.payments.ledger_factories import allow, intent
+from tests.payments.ledger_factories import allow, answer, intent
 from tests.sandbox_control import control, received
 from tests.server.in_process import blikk_mcp
 from tests.server.running import PAYMENT, call, connected, environment
@@ -366,3 +366,37 @@ def test_of_a_note_the_first_two_hundred_characters_are_kept_on_one_line_and_wit
     with SqliteLedger(path) as ledger:
         kept = str(ledger.history("order-1"))
     assert key not in kept
+
+
+def test_of_the_unknown_ones_the_newest_is_first_and_no_digest_is_shown_to_a_person(tmp_path: Path) -> None:
+    """What was lost a minute ago is what somebody looks for; a digest says nothing to anybody."""
+    path = tmp_path / "state" / "ledger.sqlite3"
+    now = datetime.now(UTC)
+    with SqliteLedger(path) as ledger:
+        for number in (1, 2, 3):
+            asked = intent(f"order-{number}", 100 * number, account_key=f"IS{number:012}")
+            at = now - timedelta(minutes=10 - number)
+            ledger.claim(asked, allow, window_minutes=0, now=at)
+            ledger.unknown(f"order-{number}", 1, reason="no answer", now=at)
+    environ = {"BLIKK_LEDGER": str(path)}
+    listed = blikk_mcp("ledger", "list", "--json", environ=environ).stdout.splitlines()
+    assert [json.loads(line)["idempotency_key"] for line in listed] == ["order-3", "order-2", "order-1"]
+    in_full = blikk_mcp("ledger", "show", "order-1", "--json", environ=environ).stdout
+    assert "digest" in in_full
+    assert "digest" not in blikk_mcp("ledger", "show", "order-1", environ=environ).stdout
+
+
+def test_prune_counts_days_since_a_payment_last_changed(tmp_path: Path) -> None:
+    """What ended this morning is still asked about."""
+    path = tmp_path / "state" / "ledger.sqlite3"
+    now = datetime.now(UTC)
+    with SqliteLedger(path) as ledger:
+        for number, ago in ((1, timedelta(hours=25)), (2, timedelta(hours=23))):
+            asked = intent(f"order-{number}", 100 * number, account_key=f"IS{number:012}")
+            ledger.claim(asked, allow, window_minutes=0, now=now - ago)
+            ledger.created(f"order-{number}", 1, answer(f"pay-{number}", Status.SUCCESS), now=now - ago)
+    environ = {"BLIKK_LEDGER": str(path)}
+    pruned = blikk_mcp("ledger", "prune", "--older-than-days", "1", "--yes", environ=environ)
+    assert pruned.stdout.startswith("1 payment(s)")
+    kept = [json.loads(line) for line in blikk_mcp("ledger", "export", environ=environ).stdout.splitlines()]
+    assert [bool(payment["creditor_name"]) for payment in kept] == [False, True]
