@@ -117,7 +117,9 @@ def test_dependabot_looks_at_every_place_that_pins_something() -> None:
         if update["package-ecosystem"] == "npm"
         for folder in update["directories"]
     }
-    manifests = [path for path in ROOT.rglob("package.json") if not {"node_modules", ".venv"} & set(path.parts)]
-    there = {f"/{path.parent.relative_to(ROOT).as_posix()}" for path in manifests}
+    folders = [path.parent.relative_to(ROOT) for path in ROOT.rglob("package.json")]
+    # What make installs lies in hidden folders and in node_modules.
+    ours = [folder for folder in folders if not any(part[0] == "." or part == "node_modules" for part in folder.parts)]
+    there = {f"/{folder.as_posix()}" for folder in ours}
     assert there <= watched
     assert {update["package-ecosystem"] for update in config["updates"]} == {"pip", "npm", "docker", "github-actions"}
