@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from blikk_mcp import __version__
-from blikk_packages.distribution import UV, Built, build, pythons, strangers_in
+from blikk_packages.distribution import UV, Built, StepFailed, build, pythons, run, strangers_in
 from blikk_tools.catalog import ALL_TOOLS
 from tests.missing import unavailable
-from tests.packages.stdio import START_SECONDS, answers, bare_machine, tools_of
+from tests.packages.stdio import answers, bare_machine, tools_of
 
 METADATA = "blikk_mcp-0.2.0.dist-info/METADATA"
 
@@ -110,17 +109,9 @@ def test_the_wheel_runs_from_pipx_with_no_clone_near(built: Built, python: str, 
 
 
 def _said(command: list[str], environ: dict[str, str], folder: Path) -> str:
-    ended = subprocess.run(
-        command,
-        env=environ,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=START_SECONDS,
-        check=False,
-    )
-    if "error sending request" in ended.stderr or "Could not connect" in ended.stderr:
-        unavailable("packages cannot be fetched here")
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    try:
+        return run(command, cwd=folder, environ=environ)
+    except StepFailed as failed:
+        if "error sending request" in str(failed) or "Could not connect" in str(failed):
+            unavailable("packages cannot be fetched here")
+        raise

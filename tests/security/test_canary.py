@@ -19,30 +19,14 @@ from tests.security import planted, tours
 from tests.security.callers import Place, ended
 from tests.security.canaries import KEY, Haul
 from tests.server import canary
+from tests.tools import calls
 
 pytestmark = pytest.mark.slow
 
 CHANNELS_AT_LEAST = 40
 ENCODINGS_AT_LEAST = 14
 
-ERROR_CODES = {
-    "invalid_arguments",
-    "not_configured",
-    "over_limit",
-    "creditor_not_allowed",
-    "confirmation_required",
-    "confirmation_declined",
-    "rate_limited",
-    "possible_duplicate",
-    "idempotency_conflict",
-    "outcome_unknown",
-    "rejected_by_blikk",
-    "unauthorized",
-    "wrong_channel",
-    "not_found",
-    "blikk_unavailable",
-    "ledger_unavailable",
-}
+ERROR_CODES = set(calls.ERROR_CODES) - {"internal_error"}
 """Every one there is but `internal_error`, which takes a defect: see the tour with one."""
 
 SUBCOMMANDS = ("list", "show", "resolve", "export", "verify", "prune")

@@ -21,19 +21,12 @@ import pytest
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
 from tests.sandbox_control import control, paid, received
+from tests.server.running import PAYMENT
 from tests.windows.environment import Place, place
 
 pytestmark = pytest.mark.slow
 
 LIMIT_SECONDS = 240
-PAYMENT: Mapping[str, Any] = {
-    "amount": 1000,
-    "currency": "ISK",
-    "creditor_name": "Jón Jónsson",
-    "creditor_ssn": "551073-0339",
-    "creditor_iban": "IS14 0159 2600 7654 5510 7303 39",
-    "idempotency_key": "order-0001",
-}
 
 
 @pytest.fixture(scope="module")
