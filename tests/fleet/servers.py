@@ -58,9 +58,9 @@ async def at_once(servers: Sequence[Process], payments: Sequence[Sequence[Mappin
     return results
 
 
-async def request_arrived(sandbox: RunningSandbox) -> None:
-    """Wait until the bank has received a request to pay."""
+async def requests_arrived(sandbox: RunningSandbox, number: int = 1) -> None:
+    """Wait until the bank has received so many requests to pay."""
     with anyio.fail_after(ARRIVAL_SECONDS):
         # In another process, with no event to wait for.
-        while not await anyio.to_thread.run_sync(received, sandbox):  # noqa: ASYNC110
+        while len(await anyio.to_thread.run_sync(received, sandbox)) < number:  # noqa: ASYNC110
             await anyio.sleep(ARRIVAL_PACE_SECONDS)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from blikk_sandbox.running import RunningSandbox
-from tests.fleet.servers import SERVERS, at_once, request_arrived, start
+from tests.fleet.servers import SERVERS, at_once, requests_arrived, start
 from tests.fleet.wire import CLAIM, COMMIT, wired
 from tests.postgres import running_postgres
 from tests.sandbox_control import control, received
@@ -50,7 +50,7 @@ async def test_a_server_that_is_killed_in_mid_create_leaves_an_unknown_outcome_t
     async with AsyncExitStack() as stack:
         doomed, *others = await start(stack, *[environ] * SERVERS)
         await doomed.send("tools/call", {"name": "create_payment", "arguments": dict(PAYMENT)})
-        await request_arrived(sandbox)
+        await requests_arrived(sandbox)
         doomed.process.kill()
         await doomed.process.wait()
         for other in others:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from blikk_sandbox.running import RunningSandbox
-from tests.fleet.servers import request_arrived, start
+from tests.fleet.servers import requests_arrived, start
 from tests.fleet.wire import CLAIM, COMMIT, Wire, wired
 from tests.sandbox_control import control, received
 from tests.server.running import PAYMENT, Process
@@ -22,6 +22,9 @@ ASKED_AT_MOST = 10
 """A call waits for another one's outcome for 10 s, and gives it up after 30 s."""
 
 OTHER = {**PAYMENT, "idempotency_key": "order-0002"}
+
+WAITS, WAIT_SECONDS = 2, 20
+"""Two of these are the 40 s for which a server is stopped: longer than the others believe in a sender."""
 
 
 @pytest.fixture
@@ -41,6 +44,13 @@ async def stop_in(server: Process, wire: Wire, *statements: bytes, sandbox: Runn
     server.process.send_signal(signal.SIGSTOP)
     wire.speak()
     return call
+
+
+async def wait_40_seconds(server: Process, payment_id: str) -> None:
+    """Let a server that goes on wait for a payment that nobody approves."""
+    for _ in range(WAITS):
+        still = {"payment_id": payment_id, "wait_seconds": WAIT_SECONDS, "human_informed": True}
+        assert (await server.call("await_payment", still))["outcome"] == "needs_human"
 
 
 async def go_on(server: Process, call: int) -> dict[str, Any]:
@@ -76,33 +86,37 @@ async def test_a_server_that_is_stopped_in_its_transaction_is_soon_passed_by_and
     assert len(received(sandbox)) == 1
 
 
-async def test_a_server_that_is_stopped_between_its_claim_and_its_request_sends_nothing_when_it_goes_on(
+async def test_a_server_that_is_stopped_for_40_s_between_its_claim_and_its_request_sends_nothing_when_it_goes_on(
     environ: dict[str, str], wire: Wire, sandbox: RunningSandbox
 ) -> None:
     """The others call it unknown after 30 s, and only its own word that nothing left frees the key."""
     async with AsyncExitStack() as stack:
         stopped, other = await start(stack, {**environ, "BLIKK_LEDGER": wire.address}, environ)
         call = await stop_in(stopped, wire, CLAIM, COMMIT, sandbox=sandbox)
-        assert (await asked_until_known(other))["outcome"] == "unknown"
+        waited_for = await other.call("create_payment", OTHER)
+        await wait_40_seconds(other, waited_for["payment_id"])
+        assert (await other.call("create_payment", dict(PAYMENT)))["outcome"] == "unknown"
         late = await go_on(stopped, call)
         assert (late["outcome"], late["error_code"]) == ("refused", "blikk_unavailable")
-        assert received(sandbox) == []
+        assert len(received(sandbox)) == 1, "of the payment that was waited for"
         made = await other.call("create_payment", dict(PAYMENT))
     assert (made["outcome"], made["replayed"]) == ("needs_human", False)
-    assert len(received(sandbox)) == 1
+    assert len(received(sandbox)) == 2
 
 
-async def test_a_server_that_is_stopped_while_it_waits_for_its_answer_never_asks_again(
+async def test_a_server_that_is_stopped_for_40_s_while_it_waits_for_its_answer_never_asks_again(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
     """The answer's time is over when it goes on: it says what the others said after 30 s."""
-    control(sandbox, "faults", {"fault": "slow", "operation": "create", "seconds": 1})
     async with AsyncExitStack() as stack:
         stopped, other = await start(stack, environ, environ)
+        waited_for = await other.call("create_payment", OTHER)
+        control(sandbox, "faults", {"fault": "slow", "operation": "create", "seconds": 1})
         call = await stopped.send("tools/call", {"name": "create_payment", "arguments": dict(PAYMENT)})
-        await request_arrived(sandbox)
+        await requests_arrived(sandbox, 2)
         stopped.process.send_signal(signal.SIGSTOP)
-        assert (await asked_until_known(other))["outcome"] == "unknown"
+        await wait_40_seconds(other, waited_for["payment_id"])
+        assert (await other.call("create_payment", dict(PAYMENT)))["outcome"] == "unknown"
         assert (await go_on(stopped, call))["outcome"] == "unknown"
         assert (await other.call("create_payment", dict(PAYMENT)))["outcome"] == "unknown"
-    assert len(received(sandbox)) == 1
+    assert len(received(sandbox)) == 2
