@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from blikk_payments.errors import PaymentsError
 from blikk_tools.catalog import catalog
-from blikk_tools.handed_links import ElicitedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
+from blikk_tools.link_history import ElicitedLinks, Opener, ShownLinks
 from blikk_tools.listing import PaymentList, list_schema
 from blikk_tools.phrases import Language
 from blikk_tools.refusal import of_error

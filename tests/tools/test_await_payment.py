@@ -13,7 +13,7 @@ import pytest
 
 from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
-from blikk_tools.handed_links import Answer, Opener, ShownLinks
+from blikk_tools.link_history import Answer, Opener, ShownLinks
 from tests.payments.doubles import LINK, NEWER_LINK, after, answer, never, unread
 from tests.tools.calls import ToolHarness, arguments, desk
 

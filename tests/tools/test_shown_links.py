@@ -10,8 +10,8 @@ import pytest
 from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS
-from blikk_tools.handed_links import MAX_LINKS, ShownLinks
 from blikk_tools.instructions import Presentation, Shown
+from blikk_tools.link_history import MAX_LINKS, ShownLinks
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from tests.payments.doubles import LINK, NEWER_LINK, answer

@@ -22,8 +22,8 @@ from blikk_payments.service import FIRST_READING_SECONDS
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.arguments import Arguments, checked, input_schema
 from blikk_tools.get_payment_status import checked_payment_id
-from blikk_tools.handed_links import Answer, ElicitedLink, Opener
 from blikk_tools.instructions import Shown
+from blikk_tools.link_history import Answer, ElicitedLink, Opener
 from blikk_tools.result import ApprovalStep, Result, approval_step, output_schema
 from blikk_tools.tool import Annotations, Call, Tool
 

@@ -10,8 +10,8 @@ from blikk_payments.collaborators import Asker
 from blikk_payments.models import PaymentIntent, PaymentRecord
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
-from blikk_tools.handed_links import ElicitedLinks, Opener, ShownLinks
 from blikk_tools.instructions import Presentation
+from blikk_tools.link_history import ElicitedLinks, Opener, ShownLinks
 from blikk_tools.listing import PaymentList
 from blikk_tools.result import Result, approval_step, of_snapshot
 

@@ -28,8 +28,8 @@ from blikk_payments.errors import ErrorCode, PaymentsError
 from blikk_payments.service import PaymentService
 from blikk_tools.arguments import InvalidArguments
 from blikk_tools.catalog import catalog
-from blikk_tools.handed_links import ElicitedLinks, ShownLinks
 from blikk_tools.instructions import Presentation
+from blikk_tools.link_history import ElicitedLinks, ShownLinks
 from blikk_tools.listing import PaymentList
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from blikk_mcp.desk.asking import AnswerNeeded
 from blikk_payments.channel.links import Link
-from blikk_tools.handed_links import Answer, Opener
+from blikk_tools.link_history import Answer, Opener
 
 FIRST_VERSION_WITH_QUESTIONS = "2025-06-18"
 """Links came with 2025-11-25, but Codex speaks 2025-06-18 and declares them: what a client says it can do, it can do."""
