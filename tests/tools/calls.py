@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from blikk_payments.errors import PaymentsError
 from blikk_tools.catalog import catalog
 from blikk_tools.instructions import Presentation
-from blikk_tools.link_history import ElicitedLinks, Opener, ShownLinks
+from blikk_tools.link_history import LinkHistory, Opener
 from blikk_tools.listing import PaymentList, list_schema
 from blikk_tools.phrases import Language
 from blikk_tools.refusal import of_error
@@ -66,8 +66,7 @@ class ToolHarness:
     house: ServiceHarness
     presentation: Presentation
     ledger_path: Path
-    shown: ShownLinks = field(default_factory=ShownLinks)
-    handed: ElicitedLinks = field(default_factory=ElicitedLinks)
+    links: LinkHistory = field(default_factory=LinkHistory)
     opener: Opener | None = None
     progress: list[tuple[float, float, str]] = field(default_factory=list[tuple[float, float, str]])
 
@@ -83,8 +82,7 @@ class ToolHarness:
             report,
             WaitLimits(),
             opener=self.opener,
-            handed=self.handed,
-            shown=self.shown,
+            links=self.links,
         )
         try:
             result = await TOOLS[tool].run(call, raw)

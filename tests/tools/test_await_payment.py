@@ -13,8 +13,8 @@ import pytest
 
 from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
-from blikk_tools.link_history import Answer, Opener, ShownLinks
-from tests.payments.doubles import LINK, NEWER_LINK, after, answer, never, unread
+from blikk_tools.link_history import Answer, LinkHistory, Opener
+from tests.payments.doubles import LINK, NEWER_LINK, Step, after, answer, never, unread
 from tests.tools.calls import ToolHarness, arguments, desk
 
 pytestmark = pytest.mark.anyio
@@ -174,12 +174,25 @@ async def test_the_client_is_told_once_that_an_opened_link_has_done_its_work(tmp
         assert browser.finished_with == browser.asked[:notices]
 
 
+async def test_a_ledger_that_fails_while_the_client_is_asked_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """ledger_unavailable, and not an internal error because two things were waited for."""
+    async with opening(tmp_path, Browser("accept", seconds=8)) as at:
+
+        async def breaking() -> Step:
+            at.house.ledger.broken = {"by_payment_id"}
+            return answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1")
+
+        at.house.channel.reads.append(breaking)
+        failed = await at.call("await_payment", {"payment_id": "pay-1"})
+        assert (failed.outcome, failed.error_code) == ("unknown", "ledger_unavailable")
+
+
 async def test_a_payee_to_be_careful_about_is_told_in_a_result_before_a_client_opens_the_link(tmp_path: Path) -> None:
     """A client may show a link and little of its words: only a result shows a caution for certain."""
     browser = Browser("accept")
     async with opening(tmp_path, browser, creditor_name="J\u03ccn") as at:
         # Another process, or a restart: nobody was given a result here yet.
-        at.shown = ShownLinks()
+        at.links = LinkHistory()
         result = await at.call("await_payment", {"payment_id": "pay-1", "wait_seconds": 5})
         assert (result.human_action, browser.asked) == ("open_link", [])
         assert "different alphabets" in result.human_instruction
@@ -192,7 +205,7 @@ async def test_without_a_caution_a_client_opens_the_link_at_once(tmp_path: Path)
     """There is nothing that has to be read first."""
     browser = Browser("accept")
     async with opening(tmp_path, browser) as at:
-        at.shown = ShownLinks()
+        at.links = LinkHistory()
         await waited(at, wait_seconds=5)
     assert len(browser.asked) == 1
 

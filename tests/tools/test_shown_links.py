@@ -11,7 +11,7 @@ from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS
 from blikk_tools.instructions import Presentation, Shown
-from blikk_tools.link_history import MAX_LINKS, ShownLinks
+from blikk_tools.link_history import MAX_PAYMENTS, LinkHistory
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from tests.payments.doubles import LINK, NEWER_LINK, answer
@@ -93,9 +93,9 @@ def test_a_client_that_opens_the_link_itself_says_so_too(language: Language) -> 
 
 def test_the_oldest_links_are_forgotten() -> None:
     """Memory stays bounded."""
-    shown = ShownLinks()
+    history = LinkHistory()
     links = [Link(url, "bank.example", punycode=False) for url in (LINK, NEWER_LINK)]
-    for number in range(MAX_LINKS + 1):
-        assert not shown.record_shown(f"pay-{number}", links[0])
-    assert not shown.record_shown("pay-0", links[1])
-    assert shown.record_shown(f"pay-{MAX_LINKS}", links[1])
+    for number in range(MAX_PAYMENTS + 1):
+        assert not history.record_given(f"pay-{number}", links[0])
+    assert not history.record_given("pay-0", links[1])
+    assert history.record_given(f"pay-{MAX_PAYMENTS}", links[1])

@@ -11,11 +11,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 import anyio
 from pydantic import Field, field_validator
 
+from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import NEEDS_PERSON
 from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS, PaymentRecord
 from blikk_payments.service import FIRST_READING_SECONDS
@@ -24,7 +25,8 @@ from blikk_tools.arguments import Arguments, checked, input_schema
 from blikk_tools.get_payment_status import checked_payment_id
 from blikk_tools.instructions import Shown
 from blikk_tools.link_history import Answer, ElicitedLink, Opener
-from blikk_tools.result import ApprovalStep, Result, approval_step, output_schema
+from blikk_tools.outcomes import HumanAction
+from blikk_tools.result import Result, approval_step, output_schema
 from blikk_tools.tool import Annotations, Call, Tool
 
 SETTLING_SECONDS = 300.0
@@ -32,6 +34,12 @@ SETTLING_SECONDS = 300.0
 
 WATCH_SECONDS = LINK_MAY_HAVE_LAPSED_SECONDS + SETTLING_SECONDS
 """How long a wait in the background lasts; like any other it then ends with the state so far."""
+
+WARNINGS: Final[Mapping[Answer, str]] = {"decline": "declined", "cancel": "cancelled"}
+"""Codes of what to tell of a person who did not agree to open the link."""
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 DESCRIPTION = (
     "Wait until a payment is final. Returns early when a person has to act, unless human_informed is true. "
@@ -66,36 +74,41 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
             return call.result(await call.service.status(idempotency_key=record.idempotency_key))
         payment_id = record.payment_id
     seconds = min(arguments.wait_seconds or call.waits.default_seconds, call.waits.most_seconds)
-    waiting = _Waiting(call, payment_id, seconds, told=arguments.human_informed)
+    waiting = _Waiting(call, payment_id, seconds, informed=arguments.human_informed)
     if arguments.human_informed and (result := await waiting.in_background()) is not None:
         return result
     snapshot = await waiting.look()
-    note = ""
-    while call.opener is not None and not note and (step := waiting.to_hand_over(snapshot)):
-        snapshot, note = await waiting.hand_over(call.opener, step, snapshot)
-    if call.background is not None and waiting.was_opened(snapshot.record):
+    warning = ""
+    while call.opener is not None and not warning and (asked := waiting.link_to_ask_about(snapshot)):
+        snapshot, warning = await waiting.ask_to_open(call.opener, *asked, snapshot)
+    if waiting.background is not None and waiting.was_opened(snapshot.record):
         if (result := await waiting.in_background(snapshot.record)) is not None:
             return result
         snapshot = await waiting.look()
     await waiting.finish(snapshot)
-    return call.result(snapshot, note=note)
+    return call.result(snapshot, note=warning)
 
 
 class _Waiting:
-    """One wait: how much of its time is left, and whether the person knows of the link."""
+    """One wait: how much of its time is left, and whether the person knows what they have to do."""
 
-    def __init__(self, call: Call, payment_id: str, seconds: float, *, told: bool) -> None:
+    def __init__(self, call: Call, payment_id: str, seconds: float, *, informed: bool) -> None:
         self._call = call
         self._payment_id = payment_id
         self._seconds = seconds
         self._started = anyio.current_time()
-        self._told = told
+        self._informed = informed
+        self.background = call.background
 
-    async def look(self, knows_of: str = "") -> Snapshot:
-        """Wait for what is left of the time, or until a person has to act who does not know of it."""
+    async def look(self, *, meanwhile_asked: str = "") -> Snapshot:
+        """Wait for what is left of the time, or until a person has to act who does not know of it.
+
+        `meanwhile_asked`: the link that the client is being asked to open.
+        """
 
         def stop(record: PaymentRecord) -> bool:
-            return record.status in NEEDS_PERSON and not self._knows(record, knows_of)
+            asked = meanwhile_asked != "" and record.approval_url == meanwhile_asked
+            return record.status in NEEDS_PERSON and not asked and not self._knows(record)
 
         async def tick(elapsed_seconds: float, record: PaymentRecord | None) -> None:
             what = "person" if record is not None and record.status in NEEDS_PERSON else "bank"
@@ -103,7 +116,7 @@ class _Waiting:
             await self._call.progress(done, self._seconds, self._call.presentation.waiting(what))
 
         remaining_seconds = self._remaining_seconds()
-        # A later look gets its first answer within the time of the whole wait, however often the link was handed over.
+        # A later look gets its first answer within the time of the whole wait, however many links it asked about.
         first = min(FIRST_READING_SECONDS, remaining_seconds + FIRST_READING_SECONDS)
         return await self._call.service.wait(
             self._payment_id,
@@ -118,11 +131,11 @@ class _Waiting:
 
         `informed_of`: what the person knows; by default what the first reading says.
         """
-        if self._call.background is None:
+        if self.background is None:
             return None
-        result = await self._call.background.run(partial(self._watch, informed_of))
+        result = await self.background.run(partial(self._watch, informed_of))
         if result is None:
-            self._call.background = None
+            self.background = None
         return result
 
     async def _watch(self, informed_of: PaymentRecord | None, seen: Callable[[PaymentRecord], None]) -> Result:
@@ -139,89 +152,90 @@ class _Waiting:
 
     def was_opened(self, record: PaymentRecord) -> bool:
         """Whether the person agreed to open the link that is waiting for them."""
-        handed = self._call.handed.of(self._payment_id)
-        is_waiting = record.status in NEEDS_PERSON and handed is not None and handed.url == record.approval_url
-        return is_waiting and handed is not None and handed.answer == "accept"
+        elicited = self._elicited(record)
+        return record.status in NEEDS_PERSON and elicited is not None and elicited.answer == "accept"
 
-    def to_hand_over(self, snapshot: Snapshot) -> ApprovalStep | None:
+    def link_to_ask_about(self, snapshot: Snapshot) -> tuple[Link, HumanAction] | None:
         """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
         step = approval_step(snapshot, self._call.presentation)
         # A client that has not answered by the end of the wait is not asked over and over: the result has the link.
-        if step.link is None or self._told or self._remaining_seconds() <= 0:
+        if step.link is None or self._informed or self._remaining_seconds() <= 0 or self._elicited(snapshot.record):
             return None
-        handed = self._call.handed.of(self._payment_id)
-        if handed is not None and handed.url == step.link.url:
-            return None
-        if self._call.presentation.cautions(snapshot.record.warnings) and not self._call.shown.has(self._payment_id):
+        cautions = self._call.presentation.cautions(snapshot.record.warnings)
+        if cautions and not self._call.links.was_given(self._payment_id):
             # A client may show a link and little of its words: a caution has to be in a result first.
             return None
-        return step
+        return step.link, step.action
 
-    async def hand_over(self, opener: Opener, step: ApprovalStep, snapshot: Snapshot) -> tuple[Snapshot, str]:
+    async def ask_to_open(
+        self, opener: Opener, link: Link, action: HumanAction, snapshot: Snapshot
+    ) -> tuple[Snapshot, str]:
         """Ask the client to open the link, and wait beside it; what stands after that, and a warning's code."""
-        link = step.link
-        assert link is not None
-        replaces = self._call.shown.record_shown(self._payment_id, link)
-        shown = Shown.of(snapshot.record)
-        message = self._call.presentation.hand_over(shown, link, step.action, replaces=replaces)
-        handed = ElicitedLink(uuid.uuid4().hex, link.url, "unasked")
-        answer, snapshot = await self._race(lambda: opener.open(link, message, handed.link_id), link.url, snapshot)
-        if answer == "unasked":
+        replaces = self._call.links.record_given(self._payment_id, link)
+        message = self._call.presentation.hand_over(Shown.of(snapshot.record), link, action, replaces=replaces)
+        link_id = uuid.uuid4().hex
+        answer, newer = await race(
+            lambda: opener.open(link, message, link_id), lambda: self.look(meanwhile_asked=link.url)
+        )
+        snapshot = newer or snapshot
+        if answer is None:
             # Neither yes nor no while this wait lasted: the next one asks again.
             return snapshot, ""
-        handed.answer = answer
-        self._call.handed.remember(self._payment_id, handed)
+        self._call.links.record_elicited(self._payment_id, ElicitedLink(link_id, link.url, answer))
         if answer == "accept":
             # The person may have approved by now: the wait goes on with a fresh look.
             return await self.look(), ""
-        return snapshot, {"decline": "declined", "cancel": "cancelled"}.get(answer, "")
-
-    async def _race(
-        self, ask: Callable[[], Awaitable[Answer]], url: str, snapshot: Snapshot
-    ) -> tuple[Answer, Snapshot]:
-        """Ask and look side by side until the first of them ends; the answer, if any, and the newest snapshot."""
-        answer: Answer = "unasked"
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-
-            async def asking() -> None:
-                nonlocal answer, failure
-                try:
-                    answer = await ask()
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
-                    failure = error  # raised below, as itself and not as a group of one
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(asking)
-            snapshot = await self.look(knows_of=url)
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-        return answer, snapshot
+        return snapshot, WARNINGS[answer]
 
     async def finish(self, snapshot: Snapshot) -> None:
         """Tell the client once that a link it opened has done its work."""
-        handed = self._call.handed.of(self._payment_id)
+        elicited = self._call.links.elicited(self._payment_id)
         over = snapshot.fresh and snapshot.record.status not in NEEDS_PERSON
-        if handed is None or handed.finished or not over or self._call.opener is None:
+        if elicited is None or elicited.finished or not over or self._call.opener is None:
             return
-        handed.finished = True
-        if handed.answer == "accept":
-            await self._call.opener.finished(handed.link_id)
+        elicited.finished = True
+        if elicited.answer == "accept":
+            await self._call.opener.finished(elicited.link_id)
 
     def _remaining_seconds(self) -> float:
         return self._started + self._seconds - anyio.current_time()
 
-    def _knows(self, record: PaymentRecord, knows_of: str) -> bool:
-        if self._told or (knows_of and record.approval_url == knows_of):
+    def _knows(self, record: PaymentRecord) -> bool:
+        if self._informed:
             return True
-        if self._call.background is not None:
+        if self.background is not None:
             # Come back for every link, also for one that was opened: the rest of its wait needs no call.
             return False
-        handed = self._call.handed.of(self._payment_id)
-        if handed is None or handed.url != record.approval_url or self._call.opener is None:
-            return False
-        return handed.answer != "decline"
+        elicited = self._elicited(record)
+        return elicited is not None and self._call.opener is not None and elicited.answer != "decline"
+
+    def _elicited(self, record: PaymentRecord) -> ElicitedLink | None:
+        """The link that this record has, if the client was asked to open it."""
+        elicited = self._call.links.elicited(self._payment_id)
+        return elicited if elicited is not None and elicited.url == record.approval_url else None
+
+
+async def race(ask: Callable[[], Awaitable[A]], look: Callable[[], Awaitable[B]]) -> tuple[A | None, B | None]:
+    """Do both at the same time until the first ends: what each came to, None for one that was stopped.
+
+    What one of them raises is raised as itself, and not as a group of one.
+    """
+    answer: A | None = None
+    seen: B | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+
+            async def asking() -> None:
+                nonlocal answer
+                answer = await ask()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(asking)
+            seen = await look()
+            tasks.cancel_scope.cancel()
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return answer, seen
 
 
 TOOL = Tool(

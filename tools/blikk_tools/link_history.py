@@ -1,19 +1,17 @@
-"""Approval links that a person was given: in a result, or by a client that was asked to open them itself."""
+"""Which approval links a person was given: in a result, or by a client that was asked to open them itself."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 from blikk_payments.channel.links import Link
 
-MAX_LINKS = 1000
+MAX_PAYMENTS = 1000
 """Payments whose last link is remembered; for the oldest beyond that the person may be asked again."""
 
-Kept = TypeVar("Kept")
-
-Answer = Literal["accept", "decline", "cancel", "unasked"]
+Answer = Literal["accept", "decline", "cancel"]
 
 
 class Opener(Protocol):
@@ -30,7 +28,7 @@ class Opener(Protocol):
 
 @dataclass(slots=True)
 class ElicitedLink:
-    """A link that was handed over, and the person's answer."""
+    """A link that the client was asked to open, and the person's answer. `finished`: it has done its work."""
 
     link_id: str
     url: str
@@ -38,44 +36,47 @@ class ElicitedLink:
     finished: bool = False
 
 
-class ElicitedLinks:
-    """By payment id, the last link that a client was asked to open. Lives as long as the process."""
+@dataclass(slots=True)
+class _Links:
+    """One payment's: the last link that the person was given, and the last one that the client was asked to open."""
+
+    url: str = ""
+    replaces_another: bool = False
+    elicited: ElicitedLink | None = None
+
+
+class LinkHistory:
+    """The last links of each payment, by its id. Lives as long as the process."""
 
     def __init__(self) -> None:
-        self._links: OrderedDict[str, ElicitedLink] = OrderedDict()
+        self._payments: OrderedDict[str, _Links] = OrderedDict()
 
-    def of(self, payment_id: str) -> ElicitedLink | None:
-        """The payment's last handed-over link."""
-        return self._links.get(payment_id)
-
-    def remember(self, payment_id: str, handed: ElicitedLink) -> None:
-        """Keep it, and forget the oldest if there are too many."""
-        _keep(self._links, payment_id, handed)
-
-
-class ShownLinks:
-    """By payment id, the last link that a person was given, and whether there was another one before it."""
-
-    def __init__(self) -> None:
-        self._links: OrderedDict[str, tuple[str, bool]] = OrderedDict()
-
-    def record_shown(self, payment_id: str, link: Link | None) -> bool:
+    def record_given(self, payment_id: str, link: Link | None) -> bool:
         """Remember that this link is given to the person now; whether it takes the place of an earlier one."""
         if link is None:
             return False
-        url, replaces = self._links.get(payment_id, (link.url, False))
-        replaces = replaces or url != link.url
-        _keep(self._links, payment_id, (link.url, replaces))
-        return replaces
+        links = self._newest(payment_id)
+        links.replaces_another |= links.url not in ("", link.url)
+        links.url = link.url
+        return links.replaces_another
 
-    def has(self, payment_id: str) -> bool:
+    def record_elicited(self, payment_id: str, elicited: ElicitedLink) -> None:
+        """Remember that the client was asked to open this link, and what the person said."""
+        self._newest(payment_id).elicited = elicited
+
+    def was_given(self, payment_id: str) -> bool:
         """Tell whether the person was given a link of this payment, with the words that go with it."""
-        return payment_id in self._links
+        return payment_id in self._payments
 
+    def elicited(self, payment_id: str) -> ElicitedLink | None:
+        """The last link of this payment that the client was asked to open."""
+        links = self._payments.get(payment_id)
+        return links.elicited if links else None
 
-def _keep(links: OrderedDict[str, Kept], payment_id: str, kept: Kept) -> None:
-    """Keep it as the newest, and forget the oldest if there are too many."""
-    links[payment_id] = kept
-    links.move_to_end(payment_id)
-    while len(links) > MAX_LINKS:
-        links.popitem(last=False)
+    def _newest(self, payment_id: str) -> _Links:
+        """The payment's links, to be changed; the oldest payment is forgotten if there are too many."""
+        links = self._payments.setdefault(payment_id, _Links())
+        self._payments.move_to_end(payment_id)
+        while len(self._payments) > MAX_PAYMENTS:
+            self._payments.popitem(last=False)
+        return links

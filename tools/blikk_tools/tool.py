@@ -11,7 +11,7 @@ from blikk_payments.models import PaymentIntent, PaymentRecord
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.instructions import Presentation
-from blikk_tools.link_history import ElicitedLinks, Opener, ShownLinks
+from blikk_tools.link_history import LinkHistory, Opener
 from blikk_tools.listing import PaymentList
 from blikk_tools.result import Result, approval_step, of_snapshot
 
@@ -52,8 +52,7 @@ class Call:
     asker: Asker | None = None
     opener: Opener | None = None
     background: Background | None = None
-    handed: ElicitedLinks = field(default_factory=ElicitedLinks)
-    shown: ShownLinks = field(default_factory=ShownLinks)
+    links: LinkHistory = field(default_factory=LinkHistory)
     intent: PaymentIntent | None = None
     payment_id: str = ""
     idempotency_key: str = ""
@@ -69,7 +68,7 @@ class Call:
         self.cautions = self.presentation.cautions(record.warnings)
         self.blikk_says = self.presentation.blikk_says(record.warnings)
         step = approval_step(snapshot, self.presentation)
-        replaces = self.shown.record_shown(record.payment_id, step.link)
+        replaces = self.links.record_given(record.payment_id, step.link)
         lapsed = record.link_may_have_lapsed(self.service.now())
         return of_snapshot(snapshot, self.presentation, note=note, replaces=replaces, lapsed=lapsed)
 

@@ -29,7 +29,7 @@ from blikk_payments.service import PaymentService
 from blikk_tools.arguments import InvalidArguments
 from blikk_tools.catalog import catalog
 from blikk_tools.instructions import Presentation
-from blikk_tools.link_history import ElicitedLinks, ShownLinks
+from blikk_tools.link_history import LinkHistory
 from blikk_tools.listing import PaymentList
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
@@ -70,8 +70,7 @@ class Desk:
         else:
             self._presentation = Presentation(environment=settings.environment)
             self._waits = WaitLimits()
-        self._handed = ElicitedLinks()
-        self._shown = ShownLinks()
+        self._links = LinkHistory()
         self.listed = types.ListToolsResult(
             tools=[_listed(tool, always_load=settings.always_load) for tool in self._tools.values()]
         )
@@ -167,8 +166,7 @@ class Desk:
             waits=self._waits,
             asker=asker_for(ctx, params, self._presentation, progress),
             opener=opener_for(ctx, params),
-            handed=self._handed,
-            shown=self._shown,
+            links=self._links,
         )
 
     def _log(self, tool: Tool, started: float, **fields: object) -> None:
