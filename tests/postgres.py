@@ -99,6 +99,10 @@ class PostgresServer:
         shutil.rmtree(self._data)
         copy.rename(self._data)
 
+    def become_standby(self) -> None:
+        """Make one that is stopped start as a standby: it answers reads and waits for a primary."""
+        (self._data / "standby.signal").touch()
+
     def pid(self) -> int:
         """The server's main process."""
         return int((self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])

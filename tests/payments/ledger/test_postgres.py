@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,15 @@ import pytest
 
 from blikk_payments.errors import BUSY, LedgerUnavailable
 from blikk_payments.ledger.postgres import engine as postgres_engine
-from blikk_payments.ledger.postgres.engine import SKEWED, UNFIT_TEXT, UNREACHABLE, UNSAFE, PostgresEngine
+from blikk_payments.ledger.postgres.engine import (
+    FORBIDDEN,
+    READ_ONLY,
+    SKEWED,
+    UNFIT_TEXT,
+    UNREACHABLE,
+    UNSAFE,
+    PostgresEngine,
+)
 from blikk_payments.ledger.postgres.schema import FOREIGN, NEWER
 from blikk_payments.ledger.protocol import FORGOTTEN
 from blikk_payments.ledger.sql.ledger import SqlLedger
@@ -319,3 +328,55 @@ def test_asking_whether_there_is_a_ledger_makes_none(address: str, ledger: SqlLe
     assert sql(address, "SELECT to_regclass('meta')") == [(None,)]
     claim(ledger)
     assert ledger.exists()
+
+
+def as_a_new_role(address: str, *grants: str) -> str:
+    """The same ledger, reached by a role that owns nothing of it and has these rights."""
+    role = f"role_{secrets.token_hex(6)}"
+    (schema,) = sql(address, "SELECT current_schema()")[0]
+    sql(address, f"CREATE ROLE {role} LOGIN", *(f"{grant.format(schema=schema)} TO {role}" for grant in grants))
+    return address.replace("blikk@", f"{role}@")
+
+
+@pytest.mark.parametrize("grants", [[], ["GRANT USAGE ON SCHEMA {schema}"]], ids=["nothing", "usage"])
+def test_a_role_that_may_not_make_the_ledger_is_told_so_before_the_first_payment(
+    grants: list[str], address: str
+) -> None:
+    """By whoever only asks whether there is a ledger, too: it would else hear that the first payment makes it."""
+    with SqlLedger(PostgresEngine(as_a_new_role(address, *grants))) as ledger:
+        for use in (ledger.exists, ledger.check_writable):
+            with pytest.raises(LedgerUnavailable) as refused:
+                use()
+            assert refused.value.message == FORBIDDEN
+
+
+def test_a_role_that_may_only_read_the_tables_is_told_what_it_needs(address: str, ledger: SqlLedger) -> None:
+    claim(ledger)
+    reader = as_a_new_role(address, "GRANT USAGE ON SCHEMA {schema}", "GRANT SELECT ON ALL TABLES IN SCHEMA {schema}")
+    with SqlLedger(PostgresEngine(reader)) as other:
+        assert other.exists()
+        with pytest.raises(LedgerUnavailable) as refused:
+            other.check_writable()
+        assert refused.value.message == FORBIDDEN
+
+
+def test_a_standby_is_told_apart_from_a_defect() -> None:
+    """It is read, and takes no writes; the operator is sent to the primary."""
+    with running_postgres() as server:
+        address = server.database()
+        with SqlLedger(PostgresEngine(address)) as ledger:
+            claim(ledger)
+            server.stop()
+            server.become_standby()
+            server.start()
+            assert ledger.exists()
+            with pytest.raises(LedgerUnavailable) as refused:
+                ledger.check_writable()
+            assert refused.value.message == READ_ONLY
+
+
+def test_closing_leaves_no_warning_in_the_log(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Every server closes its ledger at its end; a warning there would be one of nothing."""
+    with SqlLedger(PostgresEngine(address)) as ledger:
+        claim(ledger)
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("psycopg")] == []

@@ -20,7 +20,7 @@ from blikk_payments.errors import BUSY, LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.pool import POSTGRES_TURNS
 from blikk_payments.ledger.postgres.batches import Batches
-from blikk_payments.ledger.postgres.schema import has_tables, migrate
+from blikk_payments.ledger.postgres.schema import has_tables, may_make_tables, migrate
 from blikk_payments.ledger.postgres.watchdog import Watchdog
 from blikk_payments.ledger.sql.rows import Rows
 
@@ -31,6 +31,8 @@ CONNECT_SECONDS = 3
 LOCK_MILLISECONDS = 4_000
 STATEMENT_MILLISECONDS = 5_000
 IDLE_MILLISECONDS = 10_000
+CLOSE_SECONDS = 0.2
+"""How long each of the pool's few threads has to end; with none, the pool warns of every one."""
 WATCHDOG_SECONDS = 6.0
 """How long one answer may take before the socket is shut."""
 SKEW_SECONDS = 5.0
@@ -41,6 +43,14 @@ TRIES = 2
 UNREACHABLE = "The ledger's database cannot be reached, or the connection to it was lost. Check that it runs."
 UNSAFE = "The ledger's database has fsync=off: it could forget what was paid. Turn it on."
 SKEWED = "The clocks of this machine and of the ledger's database differ by more than 5 s. Set them right."
+FORBIDDEN = (
+    "The ledger's database does not let this role use a ledger. Grant it CREATE on the schema, once, "
+    "and SELECT, INSERT, UPDATE and DELETE on the tables."
+)
+READ_ONLY = (
+    "The ledger's database takes no writes: it may be a standby. Name the primary in BLIKK_LEDGER, "
+    "or add target_session_attrs=read-write to the address."
+)
 UNUSABLE = "The ledger's database cannot be used: it refuses what a ledger needs. Run blikk-mcp doctor."
 UNFIT_TEXT = "The ledger cannot hold this text or number."
 
@@ -120,7 +130,14 @@ class PostgresEngine(Engine):
 
     def exists(self) -> bool:
         """See `Engine.exists`."""
-        return self._run(lambda connection, _: has_tables(connection), make=False)
+
+        def looked(connection: psycopg.Connection[Any], _: Watchdog) -> bool:
+            there = has_tables(connection)
+            if not there and not may_make_tables(connection):
+                raise LedgerUnavailable(FORBIDDEN)
+            return there
+
+        return self._run(looked, make=False)
 
     def check(self) -> list[str]:
         """See `Engine.check`. PostgreSQL offers no check of every page to its users; its operator has `pg_amcheck`."""
@@ -135,7 +152,7 @@ class PostgresEngine(Engine):
         with self._lock:
             pool, self._pool, self._checked = self._pool, None, False
         if pool is not None:
-            pool.close(timeout=0)
+            pool.close(timeout=CLOSE_SECONDS)
 
     def _transaction(self, work: Callable[[Batches], T], isolation: IsolationLevel, *, read_only: bool) -> T:
         def run(connection: psycopg.Connection[Any], watchdog: Watchdog) -> T:
@@ -174,6 +191,13 @@ class PostgresEngine(Engine):
                 self._open().drain()
             except (UnicodeEncodeError, OverflowError, psycopg.DataError) as error:
                 raise LedgerUnavailable(UNFIT_TEXT) from error
+            except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
+                # The second: there is no schema that the role may use.
+                raise LedgerUnavailable(FORBIDDEN) from error
+            except (psycopg.errors.FeatureNotSupported, psycopg.errors.ReadOnlySqlTransaction) as error:
+                # A standby begins no transaction that writes. After a failover, the address may lead elsewhere.
+                self._open().drain()
+                raise LedgerUnavailable(READ_ONLY) from error
             except psycopg.Error as error:
                 raise LedgerUnavailable(UNUSABLE) from error
         raise AssertionError("unreachable")

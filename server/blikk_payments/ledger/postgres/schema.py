@@ -96,6 +96,13 @@ def has_tables(connection: Any) -> bool:
     return bool(_tables(connection) & set(TABLES))
 
 
+def may_make_tables(connection: Any) -> bool:
+    """Whether the role may make tables in the first schema of its search path that it may use."""
+    row = connection.execute("SELECT has_schema_privilege(current_schema(), 'CREATE')").fetchone()
+    # NULL where it may use none.
+    return bool(row and row[0])
+
+
 def _tables(connection: Any) -> set[str]:
     query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
     return {str(name) for (name,) in connection.execute(query)}
