@@ -8,9 +8,11 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
+from blikk_mcp.commands import plain_yaml
 from blikk_mcp.commands.clients import CLIENTS, NAME, Client
 from blikk_mcp.commands.config_files import CannotChange, load_json, read_text
 
@@ -138,73 +140,29 @@ def _filled_in(client: str, value: str, environ: Mapping[str, str]) -> str:
 
 
 def _plain_yaml(text: str, client: Client) -> dict[str, Any]:
-    """The part of a YAML file that holds our server, if it is as plain as `config` writes it.
+    """The part of a YAML file that holds our server, whatever else there is.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not as plain as `config` writes it.
     """
-    lines = [line.rstrip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not client.place:
-        value, rest = _block(lines, 0)
-        return value if not rest else _not_plain()
+        return plain_yaml.load(text)
     (place,) = client.place
+    lines = text.splitlines()
     inside = False
     for number, line in enumerate(lines):
-        inside = line == f"{place}:" if not line.startswith(" ") else inside
+        if not line.startswith((" ", "#")) and line.strip():
+            inside = line.partition(" #")[0].rstrip() == f"{place}:"
         if inside and line.strip() in (f"{NAME}:", f'"{NAME}":'):
-            value, _ = _block(lines[number:], len(line) - len(line.lstrip()))
-            return {place: value}
+            indent = len(line) - len(line.lstrip())
+            return {place: plain_yaml.load("\n".join(_until_dedented(lines[number:], indent)))}
     return {}
 
 
-def _block(lines: list[str], indent: int) -> tuple[dict[str, Any], list[str]]:
-    """A block of `name: value` lines at this indentation, and the lines after it."""
-    found: dict[str, Any] = {}
-    while lines and len(lines[0]) - len(lines[0].lstrip()) == indent and not lines[0].lstrip().startswith("- "):
-        match = re.fullmatch(r"\s*([\w\"'-]+):(?:\s+(.*))?", lines[0])
-        if match is None:
-            return _not_plain()
-        name, value = match[1].strip("\"'"), match[2]
-        lines = lines[1:]
-        if value:
-            found[name] = _scalar(value)
-            continue
-        below = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
-        if lines and lines[0].lstrip().startswith("- ") and below >= indent:
-            found[name], lines = _items(lines, below)
-        else:
-            found[name], lines = _block(lines, below) if below > indent else ({}, lines)
-    return found, lines
-
-
-def _items(lines: list[str], indent: int) -> tuple[list[Any], list[str]]:
-    items: list[Any] = []
-    while lines and lines[0].startswith(" " * indent + "- "):
-        first = lines[0][indent + 2 :]
-        if re.match(r"[\w-]+:(?:\s|$)", first):
-            item, lines = _block([" " * (indent + 2) + first, *lines[1:]], indent + 2)
-            items.append(item)
-        else:
-            items.append(_scalar(first))
-            lines = lines[1:]
-    return items, lines
-
-
-def _scalar(text: str) -> Any:
-    """A value on its own line: JSON as it is, a list of plain words, or the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    if text.startswith("["):
-        return [word.strip().strip("\"'") for word in text.strip("[]").split(",") if word.strip()]
-    if text[0] in "{&*!|>":
-        return _not_plain()
-    return text[1:-1].replace("''", "'") if text.startswith("'") else text.partition(" #")[0].rstrip()
-
-
-def _not_plain() -> Any:
-    raise ValueError("more YAML than is read here")
+def _until_dedented(lines: list[str], indent: int) -> list[str]:
+    """One block's lines without its indentation."""
+    block = takewhile(lambda line: not line.strip() or line.startswith(" " * (indent + 1)), lines[1:])
+    return [lines[0].strip(), *(line[indent:] for line in block)]
 
 
 def runs(command: list[str]) -> str:

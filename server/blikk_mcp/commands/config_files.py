@@ -12,9 +12,11 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from blikk_mcp.commands import plain_yaml
 from blikk_mcp.commands.clients import NAME, Client, yaml_lines
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -200,13 +202,18 @@ def _changed_yaml(before: str, entry: dict[str, Any], client: Client) -> str:
     if not client.place:
         return "\n".join(yaml_lines(entry)) + "\n"
     (place,) = client.place
-    lines = before.splitlines()
+    with suppress(ValueError, TypeError):
+        wanted = plain_yaml.load(before)
+        wanted[place] = {**(wanted.get(place) or {}), NAME: entry}
+        after = _with_block(before.splitlines(), place, entry)
+        if plain_yaml.load(after) == wanted:
+            return after
+    raise CannotChange("its YAML is broken, or not plain enough to be changed from here")
+
+
+def _with_block(lines: list[str], place: str, entry: dict[str, Any]) -> str:
     head = [number for number, line in enumerate(lines) if re.fullmatch(rf"{place}:\s*(?:\{{\s*\}})?\s*(?:#.*)?", line)]
-    if any(line.startswith("\t") for line in lines) or len(head) > 1:
-        raise CannotChange("its YAML is not plain enough to be changed from here")
     if not head:
-        if any(re.match(rf"[\"']?{place}[\"']?\s*:", line) for line in lines):
-            raise CannotChange("its YAML is not plain enough to be changed from here")
         return "\n".join([*lines, *yaml_lines({place: {NAME: entry}})]) + "\n"
     after_head = lines[head[0] + 1 :]
     child = next((line for line in after_head if line.strip() and not line.lstrip().startswith("#")), "")
