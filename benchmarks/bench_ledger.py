@@ -76,7 +76,7 @@ async def seconds_to_create(ledger: SqliteLedger, first: int, creates: int = CRE
         started = time.perf_counter()
         for number in range(first, first + creates):
             snapshot = await service.create(an_intent(number))
-            assert snapshot.record.state is ClaimState.CREATED
+            assert snapshot.payment.state is ClaimState.CREATED
         return time.perf_counter() - started
 
 

@@ -79,7 +79,7 @@ def pay(address: str, orders: Connection) -> None:
                     async def one_after_the_other(numbers: Any = numbers) -> None:
                         for number in numbers:
                             snapshot = await service.create(an_intent(number))
-                            assert snapshot.record.state is ClaimState.CREATED
+                            assert snapshot.payment.state is ClaimState.CREATED
 
                     async with anyio.create_task_group() as tasks:
                         for _ in range(POSTGRES_TURNS):

@@ -77,31 +77,28 @@ class PaymentIntent:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentRecord:
-    """What is known of one payment. Holds no kennitala and no full account: what the operator needs to find it, no more.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """What became of a payment: all that is known of one that this ledger never claimed.
 
     `payment_id` is `""` until Blikk gave one; `status` is `None` until Blikk said one. `approval_url` is raw and has to
-    pass the link rules before anybody sees it. `refusal_code` and `bank_text` tell why Blikk refused. `attempt` counts
-    the times this key was sent (again only after a definite refusal). Times are UTC.
+    pass the link rules before anybody sees it. `refusal_code` and `bank_text` tell why Blikk refused. Times are UTC.
     """
 
-    idempotency_key: str
     state: ClaimState
-    amount_isk: int
-    creditor_name: str
-    masked_account: str
-    claimed_at: datetime
     updated_at: datetime
-    attempt: int = 1
-    purpose: str = ""
-    warnings: tuple[str, ...] = ()
     payment_id: str = ""
     status: Status | None = None
     approval_url: str = ""
     approval_url_at: datetime | None = None
     refusal_code: str = ""
     bank_text: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def asked_isk(self) -> int | None:
+        """The amount that was asked for, in krónur; None if only Blikk knows it."""
+        return None
 
     @property
     def final(self) -> bool:
@@ -119,15 +116,36 @@ class PaymentRecord:
         """Whether it is certain that no money moves: refused, or ended by Blikk without payment."""
         return self.state is ClaimState.REFUSED or self.status in FAILED
 
-    @property
-    def name(self) -> str:
-        """What an agent calls this payment: Blikk's id, or the key where there is no id."""
-        return self.payment_id or self.idempotency_key
-
     def failure_may_change(self, now: datetime) -> bool:
         """Whether Blikk said so lately that it failed that it should be asked once more."""
         age_seconds = (now - self.updated_at).total_seconds()
         return self.status in FAILED and abs(age_seconds) < FAILURE_MAY_CHANGE_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRecord(Payment):
+    """A payment as the ledger has it. Holds no kennitala and no full account: what the operator needs to find it, no more.
+
+    `attempt` counts the times this key was sent (again only after a definite refusal).
+    """
+
+    idempotency_key: str
+    amount_isk: int
+    creditor_name: str
+    masked_account: str
+    claimed_at: datetime
+    attempt: int = 1
+    purpose: str = ""
+
+    @property
+    def asked_isk(self) -> int | None:
+        """See `Payment.asked_isk`."""
+        return self.amount_isk
+
+    @property
+    def name(self) -> str:
+        """What an agent calls this payment: Blikk's id, or the key where there is no id."""
+        return self.payment_id or self.idempotency_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import anyio.abc
 
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.errors import ErrorCode, StatusUnavailable
-from blikk_payments.models import PaymentRecord
+from blikk_payments.models import Payment
 from blikk_payments.schedule import PollSchedule
 
 ENDS_A_WAIT = frozenset({"unauthorized", "wrong_channel", "not_found"})
@@ -37,9 +37,9 @@ FRESH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the last read gave: a record, or the error and (if there ever was one) the record before it."""
+    """What the last read gave: a payment, or the error and (if there ever was one) the payment before it."""
 
-    record: PaymentRecord | None
+    payment: Payment | None
     error: StatusUnavailable | None
     at: float
 
@@ -77,7 +77,7 @@ class Watch:
         return reading
 
     async def wait_for_change(self) -> None:
-        """Return when the record or the read error changes."""
+        """Return when the payment or the read error changes."""
         await self._topic.changed.wait()
 
 
@@ -86,7 +86,7 @@ class Poller:
 
     def __init__(
         self,
-        read: Callable[[str, PaymentRecord | None], Awaitable[PaymentRecord]],
+        read: Callable[[str, Payment | None], Awaitable[Payment]],
         tasks: anyio.abc.TaskGroup,
         *,
         schedule: PollSchedule,
@@ -123,12 +123,12 @@ class Poller:
                 del self._topics[payment_id]
                 topic.scope.cancel()
 
-    def heard(self, record: PaymentRecord) -> None:
+    def heard(self, payment: Payment) -> None:
         """Tell those who wait for a payment what was just read of it for somebody else."""
-        topic = self._topics.get(record.payment_id)
+        topic = self._topics.get(payment.payment_id)
         if topic is None:
             return
-        before, topic.reading = topic.reading, Reading(record, None, anyio.current_time())
+        before, topic.reading = topic.reading, Reading(payment, None, anyio.current_time())
         if _differs(before, topic.reading):
             topic.changed_at = topic.reading.at
             topic.wake()
@@ -150,7 +150,7 @@ class Poller:
                 if _differs(before, after) or before is None or topic.poke.is_set():
                     topic.wake()
                 topic.poke = anyio.Event()
-                status = after.record.status if after.record else None
+                status = after.payment.status if after.payment else None
                 with anyio.move_on_after(self._schedule.delay(status, after.at - topic.changed_at, self._jitter())):
                     await topic.poke.wait()
 
@@ -162,9 +162,9 @@ class Poller:
             self._next_routine_at = anyio.current_time() + ROUTINE_GAP_SECONDS
 
     async def _take(self, topic: _Topic) -> Reading:
-        before = topic.reading.record if topic.reading else None
+        before = topic.reading.payment if topic.reading else None
         try:
-            record = await self._read(topic.payment_id, before)
+            payment = await self._read(topic.payment_id, before)
         except StatusUnavailable as error:
             if error.code not in ENDS_A_WAIT:
                 self._back_off(error.retry_after_seconds)
@@ -176,7 +176,7 @@ class Poller:
             error = StatusUnavailable("the status could not be read", code=ErrorCode.INTERNAL_ERROR)
             return Reading(before, error, anyio.current_time())
         self._failures = 0
-        return Reading(record, None, anyio.current_time())
+        return Reading(payment, None, anyio.current_time())
 
     def _back_off(self, retry_after_seconds: float) -> None:
         seconds = min(BACKOFF_MOST_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** min(self._failures, 8))
@@ -186,10 +186,10 @@ class Poller:
 
 
 def _differs(before: Reading | None, after: Reading) -> bool:
-    if before is None or before.record is None or after.record is None:
+    if before is None or before.payment is None or after.payment is None:
         return True
-    return (before.record.status, before.record.approval_url, before.error and before.error.code) != (
-        after.record.status,
-        after.record.approval_url,
+    return (before.payment.status, before.payment.approval_url, before.error and before.error.code) != (
+        after.payment.status,
+        after.payment.approval_url,
         after.error and after.error.code,
     )

@@ -13,7 +13,7 @@ from blikk_payments.collaborators import Blocking, Channel
 from blikk_payments.errors import ErrorCode, LedgerUnavailable, StatusUnavailable
 from blikk_payments.ledger.protocol import Ledger
 from blikk_payments.ledger.stored import apply_answer
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.models import ClaimState, Payment, PaymentRecord
 from blikk_payments.polling import ENDS_A_WAIT, Poller, Reading
 from blikk_payments.schedule import PollSchedule
 from blikk_payments.sending import REFUSAL_CODES, Sender
@@ -28,7 +28,7 @@ STATUS_ATTEMPTS = 2
 TICK_SECONDS = 3.0
 """How often a wait reports that it is still waiting."""
 
-Tick = Callable[[float, PaymentRecord | None], Awaitable[None]]
+Tick = Callable[[float, Payment | None], Awaitable[None]]
 
 
 class Reader:
@@ -85,18 +85,23 @@ class Reader:
         Raises:
             LedgerUnavailable: the ledger cannot be read.
         """
-        return await self.up_to_date(await self.by_id(payment_id) or self._outside(payment_id))
+        record = await self.by_id(payment_id)
+        return await (self._asked(self._not_ours(payment_id)) if record is None else self.up_to_date(record))
 
     async def up_to_date(self, record: PaymentRecord) -> Snapshot:
         """The payment as Blikk has it now; as it was known before, with an error, if that cannot be read."""
         may_change = record.failure_may_change(self._now())
         if not record.payment_id or (record.final and not may_change) or record.state is ClaimState.REFUSED:
             return self._as_known(record)
+        snapshot = await self._asked(record)
+        # That it failed is Blikk's own word, which stands.
+        return self._as_known(record) if snapshot.error and may_change else snapshot
+
+    async def _asked(self, payment: Payment) -> Snapshot:
         try:
-            newest = await self._refresh(record.payment_id, record, attempts=STATUS_ATTEMPTS)
+            newest = await self._refresh(payment.payment_id, payment, attempts=STATUS_ATTEMPTS)
         except StatusUnavailable as error:
-            # That it failed is Blikk's own word, which stands.
-            return self._as_known(record) if may_change else Snapshot(record, error=error)
+            return Snapshot(payment, error=error)
         self._poller.heard(newest)
         return Snapshot(newest, fresh=True)
 
@@ -105,7 +110,7 @@ class Reader:
         payment_id: str,
         *,
         seconds: float,
-        until: Callable[[PaymentRecord], bool],
+        until: Callable[[Payment], bool],
         tick: Tick | None,
         first_reading_seconds: float,
     ) -> Snapshot:
@@ -130,19 +135,17 @@ class Reader:
                 if elapsed_seconds >= limit_seconds:
                     break
                 if tick is not None:
-                    await tick(elapsed_seconds, reading.record if reading else known)
+                    await tick(elapsed_seconds, reading.payment if reading else known)
                 with anyio.move_on_after(min(limit_seconds - elapsed_seconds, TICK_SECONDS)):
                     await watch.wait_for_change()
-        before = known or self._outside(payment_id)
+        before = known or self._not_ours(payment_id)
         if reading is None:
             return Snapshot(before, error=StatusUnavailable("Blikk did not answer in time"))
-        if reading.record is not None and not reading.record.payment_id:
-            return self._as_known(reading.record)
-        return Snapshot(reading.record or before, fresh=reading.error is None, error=reading.error)
+        if reading.payment is not None and not reading.payment.payment_id:
+            return self._as_known(reading.payment)
+        return Snapshot(reading.payment or before, fresh=reading.error is None, error=reading.error)
 
-    async def _refresh(
-        self, payment_id: str, before: PaymentRecord | None = None, *, attempts: int = 1
-    ) -> PaymentRecord:
+    async def _refresh(self, payment_id: str, before: Payment | None = None, *, attempts: int = 1) -> Payment:
         """Read a payment from Blikk and write down what is new; `before` is what was known of it before.
 
         Raises:
@@ -166,21 +169,20 @@ class Reader:
             record = await self._run_blocking(lambda: self._ledger.seen(answer, now=self._now()))
         except LedgerUnavailable as error:
             raise StatusUnavailable(error.message, code=error.code) from error
-        return record or apply_answer(self._outside(payment_id), answer, self._now())
+        return record or apply_answer(self._not_ours(payment_id), answer, self._now())
 
-    def _as_known(self, record: PaymentRecord) -> Snapshot:
-        held = self._sender.of_key(record.idempotency_key)
+    def _as_known(self, payment: Payment) -> Snapshot:
+        held = self._sender.of_key(payment.idempotency_key) if isinstance(payment, PaymentRecord) else None
         unwritten = held is not None and held.done.is_set() and not held.recorded
-        return with_state_error(Snapshot(record, fresh=record.final, recorded=not unwritten))
+        return with_state_error(Snapshot(payment, fresh=payment.final, recorded=not unwritten))
 
-    def _outside(self, payment_id: str) -> PaymentRecord:
-        """A payment that the ledger does not know: nothing but its id."""
-        now = self._now()
-        return PaymentRecord("", ClaimState.UNKNOWN, 0, "", "", now, now, payment_id=payment_id)
+    def _not_ours(self, payment_id: str) -> Payment:
+        """A payment that the ledger does not know, before Blikk said anything of it."""
+        return Payment(state=ClaimState.UNKNOWN, updated_at=self._now(), payment_id=payment_id)
 
 
-def _ends_wait(reading: Reading, until: Callable[[PaymentRecord], bool]) -> bool:
+def _ends_wait(reading: Reading, until: Callable[[Payment], bool]) -> bool:
     if reading.error is not None:
         return reading.error.code in ENDS_A_WAIT
-    record = reading.record
-    return record is not None and (record.final or not record.payment_id or until(record))
+    payment = reading.payment
+    return payment is not None and (payment.final or not payment.payment_id or until(payment))

@@ -32,6 +32,7 @@ from blikk_payments.models import (
     ClaimState,
     Confirmation,
     Facts,
+    Payment,
     PaymentIntent,
     PaymentRecord,
     Question,
@@ -160,7 +161,7 @@ class PaymentService:
     async def status(self, *, payment_id: str = "", idempotency_key: str = "") -> Snapshot:
         """What is known of a payment now, asked of Blikk unless it is final. Exactly one argument is given.
 
-        A read that fails is in `error`; the record is then what was known before.
+        A read that fails is in `error`; the payment is then what was known before.
 
         Raises:
             PaymentNotFound: the ledger has no such key.
@@ -182,7 +183,7 @@ class PaymentService:
         payment_id: str,
         *,
         seconds: float,
-        until: Callable[[PaymentRecord], bool],
+        until: Callable[[Payment], bool],
         tick: Tick | None = None,
         first_reading_seconds: float = FIRST_READING_SECONDS,
     ) -> Snapshot:
@@ -290,5 +291,5 @@ class PaymentService:
             await self._sender.write_again()
 
 
-def _needs_person(record: PaymentRecord) -> bool:
-    return record.status in NEEDS_PERSON
+def _needs_person(payment: Payment) -> bool:
+    return payment.status in NEEDS_PERSON

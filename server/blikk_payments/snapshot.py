@@ -6,30 +6,36 @@ from dataclasses import dataclass, replace
 
 from blikk_payments.errors import OutcomeUnknown, PaymentRejected, PaymentsError
 from blikk_payments.ledger.protocol import RESOLVED_NOT_CREATED
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.models import ClaimState, Payment, PaymentRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A payment as it stands.
 
-    `fresh`: its status was read from Blikk for this answer. `recorded`: the ledger has it too. `error`: what went wrong.
+    `fresh`: its status was read from Blikk for this answer. `recorded`: what is told of it is written down, too, as far
+    as the ledger knows the payment. `error`: what went wrong.
     """
 
-    record: PaymentRecord
+    payment: Payment
     fresh: bool = False
     replayed: bool = False
     recorded: bool = True
     error: PaymentsError | None = None
 
+    @property
+    def record(self) -> PaymentRecord | None:
+        """The ledger's record of the payment; None if only Blikk knows it."""
+        return self.payment if isinstance(self.payment, PaymentRecord) else None
+
 
 def with_state_error(snapshot: Snapshot) -> Snapshot:
-    """Attach the error that goes with the record's state, if that state is one."""
-    record = snapshot.record
-    if record.state is ClaimState.UNKNOWN:
-        lost = OutcomeUnknown("Blikk's answer was lost: it may have been paid", bank_text=record.bank_text)
+    """Attach the error that goes with the payment's state, if that state is one."""
+    payment = snapshot.payment
+    if payment.state is ClaimState.UNKNOWN:
+        lost = OutcomeUnknown("Blikk's answer was lost: it may have been paid", bank_text=payment.bank_text)
         return replace(snapshot, error=lost)
-    if record.state is ClaimState.REFUSED and record.refusal_code != RESOLVED_NOT_CREATED:
-        refused = PaymentRejected("no payment was made", code=record.refusal_code, bank_text=record.bank_text)
+    if payment.state is ClaimState.REFUSED and payment.refusal_code != RESOLVED_NOT_CREATED:
+        refused = PaymentRejected("no payment was made", code=payment.refusal_code, bank_text=payment.bank_text)
         return replace(snapshot, error=refused)
     return snapshot

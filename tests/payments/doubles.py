@@ -21,9 +21,10 @@ from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.protocol import Claim, Ledger, Only, Recent
-from blikk_payments.models import ClaimState, Confirmation, Facts, PaymentIntent, PaymentRecord, Question
+from blikk_payments.models import ClaimState, Confirmation, Facts, Payment, PaymentIntent, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
+from blikk_payments.snapshot import Snapshot
 
 KENNITALA = "5510730339"
 OTHER_KENNITALA = "0101302989"
@@ -122,6 +123,18 @@ def a_record(
         "status": status if state is ClaimState.CREATED else None,
     }
     return PaymentRecord(**{**given, **fields})
+
+
+def only_blikks(status: Status | None = Status.PENDING, **fields: Any) -> Payment:
+    """What is known of a payment that is in no ledger of ours."""
+    given: dict[str, Any] = {"state": ClaimState.CREATED, "updated_at": START, "payment_id": "pay-77", "status": status}
+    return Payment(**{**given, **fields})
+
+
+def record_of(snapshot: Snapshot) -> PaymentRecord:
+    """The ledger's record of a payment that the service answered with."""
+    assert snapshot.record is not None, "only Blikk knows this payment"
+    return snapshot.record
 
 
 def answer(

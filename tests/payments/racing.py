@@ -158,7 +158,7 @@ async def _pay(entry: Entry) -> list[dict[str, Any]]:
             except PaymentsError as error:
                 told.append({"raised": error.code})
                 return
-            record = snapshot.record
+            record = snapshot.payment
             told.append({"id": record.payment_id, "state": record.state.value, "replayed": snapshot.replayed})
 
         async with service, anyio.create_task_group() as tasks:

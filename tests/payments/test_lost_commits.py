@@ -52,7 +52,7 @@ def lost_commits(place: str, folder: Path) -> Lost:
 
     async def pay() -> str:
         async with service_over(CountingBank(record), ledger) as service:
-            return (await service.create(intent(KEY, creditor_name=KEY))).record.state.value
+            return (await service.create(intent(KEY, creditor_name=KEY))).payment.state.value
 
     with SqlLedger(AnswersLost(_engine(place))) as ledger:
         backend, options = virtual_time()

@@ -91,7 +91,7 @@ async def test_creates_that_share_commits_race_no_worse(tmp_path: Path, anyio_ba
                 heard[error.code] += 1
                 return
             heard["replayed" if snapshot.replayed else "sent"] += 1
-            ids.add(snapshot.record.payment_id)
+            ids.add(snapshot.payment.payment_id)
 
         async with service, anyio.create_task_group() as tasks:
             for number in range(CREATES):

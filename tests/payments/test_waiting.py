@@ -15,7 +15,7 @@ import trio.testing
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
 from blikk_payments.errors import LedgerUnavailable, StatusUnavailable
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.models import ClaimState, Payment
 from blikk_payments.polling import ENDS_A_WAIT, ROUTINE_GAP_SECONDS, Poller
 from blikk_payments.schedule import PollSchedule
 from blikk_payments.snapshot import Snapshot
@@ -54,14 +54,14 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return virtual_time()
 
 
-def to_the_end(record: PaymentRecord) -> bool:
+def to_the_end(payment: Payment) -> bool:
     """A person is informed already: only the end ends the wait."""
     return False
 
 
-def for_a_person(record: PaymentRecord) -> bool:
+def for_a_person(payment: Payment) -> bool:
     """Somebody has to be told as soon as there is something to do."""
-    return record.status in NEEDS_PERSON
+    return payment.status in NEEDS_PERSON
 
 
 async def wait(
@@ -69,8 +69,8 @@ async def wait(
     seconds: float = 25,
     payment_id: str = "pay-1",
     *,
-    until: Callable[[PaymentRecord], bool] = to_the_end,
-    tick: Callable[[float, PaymentRecord | None], Awaitable[None]] | None = None,
+    until: Callable[[Payment], bool] = to_the_end,
+    tick: Callable[[float, Payment | None], Awaitable[None]] | None = None,
 ) -> Snapshot:
     """Wait for a payment, the usual one unless another is given."""
     return await house.service.wait(payment_id, seconds=seconds, until=until, tick=tick)
@@ -98,7 +98,7 @@ async def test_it_returns_when_the_payment_is_final(tmp_path: Path, status: Stat
         await create(house)
         house.channel.tell("pay-1", status, at=7)
         snapshot = await wait(house)
-        assert (snapshot.record.status, snapshot.record.final, code(snapshot)) == (status, True, "")
+        assert (snapshot.payment.status, snapshot.payment.final, code(snapshot)) == (status, True, "")
         assert 7 <= anyio.current_time() <= 8.5
 
 
@@ -110,7 +110,7 @@ async def test_it_returns_when_a_person_has_to_act_and_was_not_told(tmp_path: Pa
         house.channel.tell("pay-1", status, LINK, at=10)
         await create(house)
         snapshot = await wait(house, until=for_a_person)
-        assert (snapshot.record.status, snapshot.record.approval_url, snapshot.fresh) == (status, LINK, True)
+        assert (snapshot.payment.status, snapshot.payment.approval_url, snapshot.fresh) == (status, LINK, True)
         assert 10 <= anyio.current_time() <= 11.5
 
 
@@ -121,7 +121,7 @@ async def test_when_the_time_is_up_it_returns_the_state_so_far(tmp_path: Path, s
         house.channel.tell("pay-1", status)
         started = await create(house)
         snapshot = await wait(house, 25)
-        assert (snapshot.record.status, snapshot.record.final, code(snapshot)) == (status, False, "")
+        assert (snapshot.payment.status, snapshot.payment.final, code(snapshot)) == (status, False, "")
         assert anyio.current_time() - started == pytest.approx(25, abs=0.1)
 
 
@@ -131,7 +131,7 @@ async def test_no_seconds_at_all_look_once(tmp_path: Path) -> None:
         started = await create(house)
         house.channel.tell("pay-1", Status.SCA_COMPLETE)
         snapshot = await wait(house, 0)
-        assert (snapshot.record.status, snapshot.fresh) == (Status.SCA_COMPLETE, True)
+        assert (snapshot.payment.status, snapshot.fresh) == (Status.SCA_COMPLETE, True)
         assert (len(house.channel.read_at), anyio.current_time() - started) == (1, pytest.approx(0, abs=0.1))
 
 
@@ -140,12 +140,12 @@ async def test_a_look_waits_for_its_answer_but_not_for_ever(tmp_path: Path) -> N
     async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
         await create(house)
         house.channel.reads.append(after(2, answer(Status.SUCCESS, payment_id="pay-1")))
-        assert (await wait(house, 0)).record.status is Status.SUCCESS
+        assert (await wait(house, 0)).payment.status is Status.SUCCESS
     async with paying(tmp_path / "other", answer(Status.SCA_REQUIRED, LINK)) as house:
         started = await create(house)
         house.channel.every_read = never
         snapshot = await wait(house, 0)
-        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_REQUIRED, "blikk_unavailable")
+        assert (snapshot.payment.status, code(snapshot)) == (Status.SCA_REQUIRED, "blikk_unavailable")
         assert anyio.current_time() - started <= 15
 
 
@@ -156,7 +156,7 @@ async def test_a_wait_ends_soon_after_its_time_when_blikk_hangs(tmp_path: Path, 
         started = await create(house)
         house.channel.every_read = never
         snapshot = await wait(house, seconds)
-        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_REQUIRED, "blikk_unavailable")
+        assert (snapshot.payment.status, code(snapshot)) == (Status.SCA_REQUIRED, "blikk_unavailable")
         assert anyio.current_time() - started == pytest.approx(max(seconds, 2.5), abs=0.1)
 
 
@@ -168,7 +168,7 @@ async def test_a_wait_whose_later_reads_hang_ends_at_its_time(tmp_path: Path, ha
         house.channel.reads.extend([answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1")] * hangs_after)
         house.channel.every_read = never
         snapshot = await wait(house, 5)
-        assert (snapshot.record.status, snapshot.fresh) == (Status.SCA_REQUIRED, True)
+        assert (snapshot.payment.status, snapshot.fresh) == (Status.SCA_REQUIRED, True)
         assert anyio.current_time() - started == pytest.approx(5, abs=0.1)
 
 
@@ -177,7 +177,7 @@ async def test_a_final_payment_is_told_from_the_ledger(tmp_path: Path) -> None:
     async with paying(tmp_path, answer(Status.SUCCESS)) as house:
         started = await create(house)
         snapshot = await wait(house)
-        assert (snapshot.record.status, house.channel.read_at) == (Status.SUCCESS, [])
+        assert (snapshot.payment.status, house.channel.read_at) == (Status.SUCCESS, [])
         assert anyio.current_time() == started
 
 
@@ -187,12 +187,12 @@ async def test_a_success_that_comes_after_the_wait_is_seen_by_the_next_question(
         await create(house)
         house.channel.tell("pay-1", Status.SCA_COMPLETE, at=5)
         house.channel.tell("pay-1", Status.SUCCESS, at=600)
-        assert (await wait(house, 45)).record.status is Status.SCA_COMPLETE
+        assert (await wait(house, 45)).payment.status is Status.SCA_COMPLETE
         await anyio.sleep(600)
-        assert (await house.service.status(payment_id="pay-1")).record.status is Status.SUCCESS
-        assert (await wait(house)).record.status is Status.SUCCESS
+        assert (await house.service.status(payment_id="pay-1")).payment.status is Status.SUCCESS
+        assert (await wait(house)).payment.status is Status.SUCCESS
         again = await house.service.create(an_intent())
-        assert (again.record.status, again.replayed, house.posts) == (Status.SUCCESS, True, 1)
+        assert (again.payment.status, again.replayed, house.posts) == (Status.SUCCESS, True, 1)
 
 
 async def test_a_late_rejection_after_approval_is_seen(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ async def test_a_late_rejection_after_approval_is_seen(tmp_path: Path) -> None:
     async with paying(tmp_path, answer(Status.SCA_COMPLETE)) as house:
         await create(house)
         house.channel.tell("pay-1", Status.REJECTED, at=200)
-        assert (await wait(house, 300)).record.status is Status.REJECTED
+        assert (await wait(house, 300)).payment.status is Status.REJECTED
 
 
 async def test_statuses_in_any_order_end_with_the_last_one(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ async def test_statuses_in_any_order_end_with_the_last_one(tmp_path: Path) -> No
         for second, status in enumerate([Status.OTHER, Status.DRAFT, Status.SCA_REQUIRED, Status.PENDING], start=4):
             house.channel.tell("pay-1", status, at=second)
         house.channel.tell("pay-1", Status.SUCCESS, at=9)
-        assert (await wait(house)).record.status is Status.SUCCESS
+        assert (await wait(house)).payment.status is Status.SUCCESS
 
 
 async def test_a_payment_that_only_blikk_knows_can_be_waited_for(tmp_path: Path) -> None:
@@ -218,13 +218,10 @@ async def test_a_payment_that_only_blikk_knows_can_be_waited_for(tmp_path: Path)
     async with paying(tmp_path) as house:
         house.channel.tell("pay-77", Status.PENDING)
         house.channel.tell("pay-77", Status.SUCCESS, at=5)
-        record = (await wait(house, payment_id="pay-77")).record
-        assert (record.status, record.payment_id, record.amount_isk, record.idempotency_key) == (
-            Status.SUCCESS,
-            "pay-77",
-            0,
-            "",
-        )
+        snapshot = await wait(house, payment_id="pay-77")
+        assert snapshot.payment.status is Status.SUCCESS
+        assert snapshot.payment.payment_id == "pay-77"
+        assert snapshot.record is None
 
 
 # Reads that fail
@@ -237,7 +234,7 @@ async def test_a_read_that_is_refused_ends_the_wait_at_once(tmp_path: Path, stat
         started = await create(house)
         house.channel.every_read = unread(status)
         snapshot = await wait(house)
-        assert (snapshot.record.status, code(snapshot), snapshot.fresh) == (Status.SCA_REQUIRED, expected, False)
+        assert (snapshot.payment.status, code(snapshot), snapshot.fresh) == (Status.SCA_REQUIRED, expected, False)
         assert (len(house.channel.read_at), anyio.current_time() - started) == (1, pytest.approx(0, abs=0.1))
 
 
@@ -249,7 +246,7 @@ async def test_any_other_failed_read_does_not_end_the_wait(tmp_path: Path, statu
         house.channel.reads.extend([unread(status)] * 2)
         house.channel.tell("pay-1", Status.SUCCESS, at=9)
         snapshot = await wait(house, 45)
-        assert (snapshot.record.status, code(snapshot), snapshot.fresh) == (Status.SUCCESS, "", True)
+        assert (snapshot.payment.status, code(snapshot), snapshot.fresh) == (Status.SUCCESS, "", True)
         assert len(house.channel.read_at) >= 3
 
 
@@ -263,8 +260,8 @@ async def test_a_wait_that_only_ever_failed_to_read_keeps_what_was_known(
         house.channel.every_read = unread(status)
         started = await create(house)
         snapshot = await wait(house, 25)
-        assert (snapshot.record.status, code(snapshot), snapshot.fresh) == (known, "blikk_unavailable", False)
-        assert snapshot.record.state is ClaimState.CREATED
+        assert (snapshot.payment.status, code(snapshot), snapshot.fresh) == (known, "blikk_unavailable", False)
+        assert snapshot.payment.state is ClaimState.CREATED
         assert anyio.current_time() - started == pytest.approx(25, abs=0.5)
 
 
@@ -278,8 +275,8 @@ async def test_where_nothing_was_known_a_failed_read_is_unknown(
     async with paying(tmp_path) as house:
         house.channel.every_read = unread(status)
         snapshot = await wait(house, 20, "pay-77")
-        assert (snapshot.record.state, snapshot.record.status, code(snapshot)) == (ClaimState.UNKNOWN, None, expected)
-        assert snapshot.record.payment_id == "pay-77"
+        assert (snapshot.payment.state, snapshot.payment.status, code(snapshot)) == (ClaimState.UNKNOWN, None, expected)
+        assert snapshot.payment.payment_id == "pay-77"
 
 
 async def test_what_was_read_before_the_reads_began_to_fail_is_kept(tmp_path: Path) -> None:
@@ -288,7 +285,7 @@ async def test_what_was_read_before_the_reads_began_to_fail_is_kept(tmp_path: Pa
         house.channel.reads.append(answer(Status.SCA_COMPLETE, payment_id="pay-77"))
         house.channel.every_read = unread(503)
         snapshot = await wait(house, 20, "pay-77")
-        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_COMPLETE, "blikk_unavailable")
+        assert (snapshot.payment.status, code(snapshot)) == (Status.SCA_COMPLETE, "blikk_unavailable")
 
 
 @pytest.mark.parametrize("asked_for", [4.0, 9.0, 40.0])
@@ -298,7 +295,7 @@ async def test_blikks_retry_after_is_obeyed(tmp_path: Path, asked_for: float) ->
         await create(house)
         house.channel.reads.append(unread(429, retry_after_seconds=asked_for))
         house.channel.tell("pay-1", Status.SUCCESS)
-        assert (await wait(house, 60)).record.status is Status.SUCCESS
+        assert (await wait(house, 60)).payment.status is Status.SUCCESS
         first, second = house.channel.read_at
         assert asked_for <= second - first <= asked_for + 2
 
@@ -309,7 +306,7 @@ async def test_a_wish_to_wait_for_hours_is_bounded(tmp_path: Path) -> None:
         await create(house)
         house.channel.reads.append(unread(429, retry_after_seconds=86_400))
         house.channel.tell("pay-1", Status.SUCCESS)
-        assert (await wait(house, MAX_RETRY_AFTER_SECONDS + 1)).record.status is Status.SUCCESS
+        assert (await wait(house, MAX_RETRY_AFTER_SECONDS + 1)).payment.status is Status.SUCCESS
 
 
 async def test_retry_after_holds_for_every_payment_of_the_process(tmp_path: Path) -> None:
@@ -337,7 +334,7 @@ async def schedule(*outcomes: StatusUnavailable | None, seconds: float = 200.0) 
     at: list[float] = []
     left = list(outcomes)
 
-    async def read(payment_id: str, before: PaymentRecord | None) -> PaymentRecord:
+    async def read(payment_id: str, before: Payment | None) -> Payment:
         at.append(anyio.current_time())
         if left and (error := left.pop(0)):
             raise error
@@ -377,7 +374,7 @@ async def test_a_short_pause_does_not_shorten_a_longer_one() -> None:
     """Another payment's failure must not let all of them come back before Blikk's Retry-After is over."""
     at: list[tuple[str, float]] = []
 
-    async def read(payment_id: str, before: PaymentRecord | None) -> PaymentRecord:
+    async def read(payment_id: str, before: Payment | None) -> Payment:
         at.append((payment_id, anyio.current_time()))
         if payment_id == "pay-1":
             raise failed(60)
@@ -401,9 +398,9 @@ async def test_a_ledger_that_fails_in_the_middle_keeps_what_was_known(tmp_path: 
         house.channel.tell("pay-1", Status.SUCCESS)
         house.ledger.broken = {"seen"}
         snapshot = await wait(house, 10)
-        assert (snapshot.record.status, code(snapshot)) == (Status.SCA_REQUIRED, "ledger_unavailable")
+        assert (snapshot.payment.status, code(snapshot)) == (Status.SCA_REQUIRED, "ledger_unavailable")
         house.ledger.broken = set()
-        assert (await wait(house, 45)).record.status is Status.SUCCESS
+        assert (await wait(house, 45)).payment.status is Status.SUCCESS
 
 
 async def test_a_ledger_that_cannot_be_read_is_said_to_be_so_at_once(tmp_path: Path) -> None:
@@ -421,7 +418,7 @@ async def test_a_defect_while_reading_costs_a_reading_and_not_the_process(tmp_pa
         await create(house)
         house.channel.reads.append(RuntimeError("a defect"))
         house.channel.tell("pay-1", Status.SUCCESS, at=3)
-        assert (await wait(house, 45)).record.status is Status.SUCCESS
+        assert (await wait(house, 45)).payment.status is Status.SUCCESS
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 503, None])
@@ -435,8 +432,8 @@ async def test_no_failed_read_ever_makes_a_payment_paid_failed_or_refused(
         await create(house)
         before = house.record()
         for snapshot in (await wait(house, 10), await house.service.status(payment_id="pay-1")):
-            assert snapshot.record.state is ClaimState.CREATED
-            assert snapshot.record.status not in FAILED | {Status.SUCCESS}
+            assert snapshot.payment.state is ClaimState.CREATED
+            assert snapshot.payment.status not in FAILED | {Status.SUCCESS}
             assert code(snapshot) != ""
         assert house.record() == before
 
@@ -450,7 +447,7 @@ async def test_the_newest_link_wins(tmp_path: Path, early: Status) -> None:
     async with paying(tmp_path, answer(early, LINK)) as house:
         house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=5)
         await create(house)
-        record = (await wait(house, until=for_a_person)).record
+        record = (await wait(house, until=for_a_person)).payment
         assert (record.status, record.approval_url) == (Status.SCA_REQUIRED, NEWER_LINK)
 
 
@@ -459,7 +456,7 @@ async def test_a_link_that_is_not_repeated_stays_while_nobody_is_asked_for(tmp_p
     async with paying(tmp_path, answer(Status.DRAFT, LINK)) as house:
         house.channel.tell("pay-1", Status.PENDING, at=2)
         await create(house)
-        record = (await wait(house, 10)).record
+        record = (await wait(house, 10)).payment
         assert (record.status, record.approval_url) == (Status.PENDING, LINK)
 
 
@@ -469,7 +466,7 @@ async def test_where_a_person_is_needed_without_a_link_the_old_one_is_void(tmp_p
     async with paying(tmp_path, answer(Status.DRAFT, LINK)) as house:
         house.channel.tell("pay-1", status, at=5)
         await create(house)
-        record = (await wait(house, until=for_a_person)).record
+        record = (await wait(house, until=for_a_person)).payment
         assert (record.status, record.approval_url) == (status, "")
 
 
@@ -478,7 +475,7 @@ async def test_a_link_that_changes_while_a_person_is_waited_for_is_noticed(tmp_p
     async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
         house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=10)
         await create(house)
-        assert (await wait(house, 20)).record.approval_url == NEWER_LINK
+        assert (await wait(house, 20)).payment.approval_url == NEWER_LINK
 
 
 # Progress
@@ -489,7 +486,7 @@ async def test_ticks_rise_strictly_and_come_every_few_seconds(tmp_path: Path, ta
     """Progress with strictly rising values while it waits."""
     ticks: list[float] = []
 
-    async def tick(gone: float, record: PaymentRecord | None) -> None:
+    async def tick(gone: float, record: Payment | None) -> None:
         ticks.append(gone)
 
     async with paying(tmp_path, answer(Status.PENDING)) as house:
@@ -506,7 +503,7 @@ async def test_ticks_tell_how_the_payment_stands(tmp_path: Path) -> None:
     """A progress report says whether a person or the bank is waited for."""
     seen: list[Status | None] = []
 
-    async def tick(gone: float, record: PaymentRecord | None) -> None:
+    async def tick(gone: float, record: Payment | None) -> None:
         seen.append(record.status if record else None)
 
     async with paying(tmp_path, answer(Status.PENDING)) as house:
@@ -519,13 +516,13 @@ async def test_ticks_tell_how_the_payment_stands(tmp_path: Path) -> None:
 async def test_a_caller_that_is_slow_to_take_its_ticks_misses_no_ending(tmp_path: Path) -> None:
     """A client that reads slowly must not turn paid into pending; ours."""
 
-    async def tick(gone: float, record: PaymentRecord | None) -> None:
+    async def tick(gone: float, record: Payment | None) -> None:
         await anyio.sleep(2)
 
     async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
         await create(house)
         house.channel.tell("pay-1", Status.SUCCESS, at=1)
-        assert (await wait(house, 25, tick=tick)).record.status is Status.SUCCESS
+        assert (await wait(house, 25, tick=tick)).payment.status is Status.SUCCESS
         assert anyio.current_time() <= 10
 
 
@@ -543,7 +540,7 @@ async def test_ten_thousand_waiters_cost_the_requests_of_one(tmp_path: Path) -> 
         house.channel.tell("pay-1", Status.SUCCESS, at=2)
 
         async def one() -> None:
-            endings.append((await wait(house, 25)).record.status)
+            endings.append((await wait(house, 25)).payment.status)
 
         async with anyio.create_task_group() as tasks:
             for _ in range(waiters):
@@ -569,7 +566,7 @@ async def test_a_newcomer_is_not_told_old_news(tmp_path: Path) -> None:
             await anyio.sleep(10)
             channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK)
             snapshot = await service.wait("pay-1", seconds=2, until=for_a_person)
-            assert (snapshot.record.approval_url, snapshot.fresh) == (NEWER_LINK, True)
+            assert (snapshot.payment.approval_url, snapshot.fresh) == (NEWER_LINK, True)
             assert anyio.current_time() == pytest.approx(10, abs=0.1)
             tasks.cancel_scope.cancel()
 
@@ -585,7 +582,7 @@ async def test_what_is_read_for_one_caller_is_told_to_all_who_wait(tmp_path: Pat
 
             async def wait() -> None:
                 snapshot = await service.wait("pay-1", seconds=45, until=to_the_end)
-                assert (snapshot.record.status, snapshot.fresh) == (Status.SUCCESS, True)
+                assert (snapshot.payment.status, snapshot.fresh) == (Status.SUCCESS, True)
                 ended_at.append(anyio.current_time() - started)
 
             for _ in range(3):
@@ -631,7 +628,7 @@ async def test_after_the_last_waiter_a_new_one_starts_again(tmp_path: Path) -> N
         await wait(house, 5)
         await anyio.sleep(100)
         house.channel.tell("pay-1", Status.SUCCESS)
-        assert (await wait(house, 5)).record.status is Status.SUCCESS
+        assert (await wait(house, 5)).payment.status is Status.SUCCESS
 
 
 async def test_a_finished_payment_is_polled_no_further(tmp_path: Path) -> None:
@@ -678,7 +675,7 @@ async def test_a_newcomer_does_not_wait_behind_the_routine_of_others(tmp_path: P
         for payment_id in payment_ids[::30]:
             asked_at = anyio.current_time()
             snapshot = await wait(house, 0, payment_id)
-            assert (snapshot.record.status, snapshot.fresh) == (Status.PENDING, True)
+            assert (snapshot.payment.status, snapshot.fresh) == (Status.PENDING, True)
             assert anyio.current_time() - asked_at < 0.1
         # Nor does it cost the others their turn.
         house.channel.read_ids.clear()

@@ -12,7 +12,7 @@ from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import OutcomeUnknown, PaymentRejected, PaymentsError, PossibleDuplicate, StatusUnavailable
 from blikk_payments.ledger.protocol import RESOLVED_NOT_CREATED
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.models import ClaimState, Payment, PaymentRecord, other_amount
 from blikk_payments.snapshot import Snapshot, with_state_error
 from blikk_tools.create_payment import CreatePaymentArguments
 from blikk_tools.instructions import Presentation
@@ -35,6 +35,7 @@ from tests.payments.doubles import (
     a_record,
     answer,
     iban_of,
+    only_blikks,
     unread,
 )
 from tests.tools.calls import ERROR_CODES, LANGUAGES, SHAPE, TOOLS, ToolHarness, arguments, desk, in_shape
@@ -84,7 +85,7 @@ BAD_LINKS = [
 ]
 
 
-def shown(record: PaymentRecord, presentation: Presentation | None = None, **snapshot: Any) -> Result:
+def shown(record: Payment, presentation: Presentation | None = None, **snapshot: Any) -> Result:
     """A freshly read payment as an agent sees it."""
     given: dict[str, Any] = {"fresh": True, **snapshot}
     return in_shape(of_snapshot(Snapshot(record, **given), presentation or Presentation()))
@@ -128,10 +129,10 @@ def test_the_schema_refuses_what_is_not_of_the_shape(broken: dict[str, Any]) -> 
 def test_every_state_keeps_the_shape(url: str, environment: str, language: Language) -> None:
     """No field is null, whatever is known of a payment and whatever went wrong."""
     presentation = Presentation(environment=environment, language=language, blikk_host="pay.example")
-    records = [a_record(status, approval_url=url) for status in Status]
+    records: list[Payment] = [a_record(status, approval_url=url) for status in Status]
     records += [a_record(state=state, refusal_code="wrong_channel") for state in ClaimState]
     records += [a_record(state=ClaimState.REFUSED, refusal_code=RESOLVED_NOT_CREATED)]
-    records += [a_record(state=ClaimState.UNKNOWN, idempotency_key="", amount_isk=0, payment_id="pay-77")]
+    records += [only_blikks(state=ClaimState.UNKNOWN, status=None), *(only_blikks(status) for status in Status)]
     errors = [None, *(StatusUnavailable("not read", code=code) for code in READ_ERRORS), OutcomeUnknown("lost")]
     for record in records:
         for error in errors:
@@ -212,10 +213,18 @@ def test_a_failed_read_keeps_the_outcome_and_adds_the_code(status: Status, code:
 
 def test_what_only_the_ledger_would_know_is_empty() -> None:
     """get_payment_status with an unknown payment_id: 0 and empty."""
-    record = a_record(idempotency_key="", amount_isk=0, creditor_name="", masked_account="", payment_id="pay-77")
-    result = shown(record)
+    result = shown(only_blikks())
     assert (result.payment_id, result.idempotency_key, result.amount) == ("pay-77", "", 0)
     assert (result.creditor_name, result.creditor_account, result.outcome) == ("", "", "pending")
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "and ISK was asked for"), ("is", "en beðið var um ISK:")])
+def test_nobody_is_told_that_nothing_was_asked_for(language: Language, told: str) -> None:
+    """Blikk names another currency for a payment that the ledger does not know: no amount is made up beside it."""
+    result = shown(only_blikks(warnings=(other_amount(5, "EUR"),)), Presentation(language=language))
+    assert told in result.warnings
+    assert "0" not in result.warnings
+    assert result.amount == 0
 
 
 def test_a_replay_says_so_and_a_ledger_that_could_not_be_written_is_a_warning() -> None:

@@ -13,7 +13,7 @@ import pytest
 from blikk_payments.channel.links import check_link
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import ErrorCode, PaymentsError, StatusUnavailable
-from blikk_payments.models import ClaimState, PaymentRecord, Question, QuestionKind, other_amount
+from blikk_payments.models import ClaimState, Payment, PaymentRecord, Question, QuestionKind, other_amount
 from blikk_payments.snapshot import Snapshot, with_state_error
 from blikk_tools.about import SERVER_INSTRUCTIONS
 from blikk_tools.instructions import Presentation, Shown
@@ -23,7 +23,7 @@ from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, of_snapshot
-from tests.payments.doubles import BBAN, KENNITALA, KEY, LINK, a_record
+from tests.payments.doubles import BBAN, KENNITALA, KEY, LINK, a_record, only_blikks
 from tests.tools.calls import ERROR_CODES, LANGUAGES
 
 ENVIRONMENTS = ["production", "stage", "sandbox", "custom"]
@@ -46,7 +46,7 @@ NO_MONEY_MOVES = re.compile(r"Nothing was sent|This call sent nothing|No payment
 
 
 def told_as(
-    record: PaymentRecord, error: PaymentsError | None = None, *, fresh: bool = True, language: Language = "en"
+    record: Payment, error: PaymentsError | None = None, *, fresh: bool = True, language: Language = "en"
 ) -> Result:
     """A payment as it stands, in these words."""
     snapshot = Snapshot(record, fresh=fresh, error=error)
@@ -159,9 +159,9 @@ def test_a_person_is_told_what_is_not_known(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_payment_that_only_blikk_knows_is_no_payment_of_nothing(language: Language) -> None:
-    """An amount of 0 means that it is not known here; a person must not read it as one."""
-    record = a_record(Status.SCA_REQUIRED, amount_isk=0, creditor_name="", masked_account="", approval_url=LINK)
-    instruction = told_as(record, language=language).human_instruction
+    """Its amount is not known here; a person must not read that as one of 0."""
+    payment = only_blikks(Status.SCA_REQUIRED, approval_url=LINK)
+    instruction = told_as(payment, language=language).human_instruction
     assert PERSON[language]["unknown_payment"] in instruction
     assert not re.search(r"\b0 (ISK|kr)", instruction)
 

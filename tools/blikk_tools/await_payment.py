@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import NEEDS_PERSON
-from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS, PaymentRecord
+from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS, Payment
 from blikk_payments.service import FIRST_READING_SECONDS
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.arguments import Arguments, checked, input_schema
@@ -81,8 +81,8 @@ async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
     warning = ""
     while call.opener is not None and not warning and (asked := waiting.link_to_ask_about(snapshot)):
         snapshot, warning = await waiting.ask_to_open(call.opener, *asked, snapshot)
-    if waiting.background is not None and waiting.was_opened(snapshot.record):
-        if (result := await waiting.in_background(snapshot.record)) is not None:
+    if waiting.background is not None and waiting.was_opened(snapshot.payment):
+        if (result := await waiting.in_background(snapshot.payment)) is not None:
             return result
         snapshot = await waiting.look()
     await waiting.finish(snapshot)
@@ -106,12 +106,12 @@ class _Waiting:
         `meanwhile_asked`: the link that the client is being asked to open.
         """
 
-        def stop(record: PaymentRecord) -> bool:
-            asked = meanwhile_asked != "" and record.approval_url == meanwhile_asked
-            return record.status in NEEDS_PERSON and not asked and not self._knows(record)
+        def stop(payment: Payment) -> bool:
+            asked = meanwhile_asked != "" and payment.approval_url == meanwhile_asked
+            return payment.status in NEEDS_PERSON and not asked and not self._knows(payment)
 
-        async def tick(elapsed_seconds: float, record: PaymentRecord | None) -> None:
-            what = "person" if record is not None and record.status in NEEDS_PERSON else "bank"
+        async def tick(elapsed_seconds: float, payment: Payment | None) -> None:
+            what = "person" if payment is not None and payment.status in NEEDS_PERSON else "bank"
             done = anyio.current_time() - self._started
             await self._call.progress(done, self._seconds, self._call.presentation.waiting(what))
 
@@ -126,7 +126,7 @@ class _Waiting:
             first_reading_seconds=max(0.0, first),
         )
 
-    async def in_background(self, informed_of: PaymentRecord | None = None) -> Result | None:
+    async def in_background(self, informed_of: Payment | None = None) -> Result | None:
         """Wait for as long as it takes a person, without holding up the call; None where that cannot be.
 
         `informed_of`: what the person knows; by default what the first reading says.
@@ -138,30 +138,30 @@ class _Waiting:
             self.background = None
         return result
 
-    async def _watch(self, informed_of: PaymentRecord | None, seen: Callable[[PaymentRecord], None]) -> Result:
+    async def _watch(self, informed_of: Payment | None, seen: Callable[[Payment], None]) -> Result:
         """Wait for the end, or until a person has to do something else than they know of: there is no call that ends."""
 
-        def stop(record: PaymentRecord) -> bool:
+        def stop(payment: Payment) -> bool:
             nonlocal informed_of
-            informed_of = informed_of or record
-            seen(record)
-            is_known = (record.status, record.approval_url) == (informed_of.status, informed_of.approval_url)
-            return record.status in NEEDS_PERSON and not is_known
+            informed_of = informed_of or payment
+            seen(payment)
+            is_known = (payment.status, payment.approval_url) == (informed_of.status, informed_of.approval_url)
+            return payment.status in NEEDS_PERSON and not is_known
 
         return self._call.result(await self._call.service.wait(self._payment_id, seconds=WATCH_SECONDS, until=stop))
 
-    def was_opened(self, record: PaymentRecord) -> bool:
+    def was_opened(self, payment: Payment) -> bool:
         """Whether the person agreed to open the link that is waiting for them."""
-        elicited = self._elicited(record)
-        return record.status in NEEDS_PERSON and elicited is not None and elicited.answer == "accept"
+        elicited = self._elicited(payment)
+        return payment.status in NEEDS_PERSON and elicited is not None and elicited.answer == "accept"
 
     def link_to_ask_about(self, snapshot: Snapshot) -> tuple[Link, HumanAction] | None:
         """The link that the client has to be asked to open now, if there is one it was not asked about yet."""
         step = approval_step(snapshot, self._call.presentation)
         # A client that has not answered by the end of the wait is not asked over and over: the result has the link.
-        if step.link is None or self._informed or self._remaining_seconds() <= 0 or self._elicited(snapshot.record):
+        if step.link is None or self._informed or self._remaining_seconds() <= 0 or self._elicited(snapshot.payment):
             return None
-        cautions = self._call.presentation.cautions(snapshot.record.warnings)
+        cautions = self._call.presentation.cautions(snapshot.payment.warnings)
         if cautions and not self._call.links.was_given(self._payment_id):
             # A client may show a link and little of its words: a caution has to be in a result first.
             return None
@@ -172,7 +172,7 @@ class _Waiting:
     ) -> tuple[Snapshot, str]:
         """Ask the client to open the link, and wait beside it; what stands after that, and a warning's code."""
         replaces = self._call.links.record_given(self._payment_id, link)
-        message = self._call.presentation.hand_over(Shown.of(snapshot.record), link, action, replaces=replaces)
+        message = self._call.presentation.hand_over(Shown.of(snapshot.payment), link, action, replaces=replaces)
         link_id = uuid.uuid4().hex
         answer, newer = await race(
             lambda: opener.open(link, message, link_id), lambda: self.look(meanwhile_asked=link.url)
@@ -190,7 +190,7 @@ class _Waiting:
     async def finish(self, snapshot: Snapshot) -> None:
         """Tell the client once that a link it opened has done its work."""
         elicited = self._call.links.elicited(self._payment_id)
-        over = snapshot.fresh and snapshot.record.status not in NEEDS_PERSON
+        over = snapshot.fresh and snapshot.payment.status not in NEEDS_PERSON
         if elicited is None or elicited.finished or not over or self._call.opener is None:
             return
         elicited.finished = True
@@ -200,19 +200,19 @@ class _Waiting:
     def _remaining_seconds(self) -> float:
         return self._started + self._seconds - anyio.current_time()
 
-    def _knows(self, record: PaymentRecord) -> bool:
+    def _knows(self, payment: Payment) -> bool:
         if self._informed:
             return True
         if self.background is not None:
             # Come back for every link, also for one that was opened: the rest of its wait needs no call.
             return False
-        elicited = self._elicited(record)
+        elicited = self._elicited(payment)
         return elicited is not None and self._call.opener is not None and elicited.answer != "decline"
 
-    def _elicited(self, record: PaymentRecord) -> ElicitedLink | None:
-        """The link that this record has, if the client was asked to open it."""
+    def _elicited(self, payment: Payment) -> ElicitedLink | None:
+        """The link that this payment has, if the client was asked to open it."""
         elicited = self._call.links.elicited(self._payment_id)
-        return elicited if elicited is not None and elicited.url == record.approval_url else None
+        return elicited if elicited is not None and elicited.url == payment.approval_url else None
 
 
 async def race(ask: Callable[[], Awaitable[A]], look: Callable[[], Awaitable[B]]) -> tuple[A | None, B | None]:

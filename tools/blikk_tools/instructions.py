@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from blikk_payments.channel.links import Link
 from blikk_payments.errors import ErrorCode, PaymentsError, PossibleDuplicate
 from blikk_payments.identifiers import format_amount, format_isk
-from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord, Question, QuestionKind, blikks_amount
+from blikk_payments.models import (
+    ClaimState,
+    Payment,
+    PaymentIntent,
+    PaymentRecord,
+    Question,
+    QuestionKind,
+    blikks_amount,
+)
 from blikk_tools.lines import fitted, joined, quoted
 from blikk_tools.outcomes import HumanAction, Outcome
 from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
@@ -22,17 +30,19 @@ READ_AGAIN = frozenset({ErrorCode.BLIKK_UNAVAILABLE})
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a person is shown of a payment; an amount of 0 means that it is not known here. `warnings` are codes."""
+    """What a person is shown of a payment; of one that only Blikk knows, the warnings alone. `warnings` are codes."""
 
-    amount_isk: int
-    creditor_name: str
-    masked_account: str
+    amount_isk: int | None = None
+    creditor_name: str = ""
+    masked_account: str = ""
     warnings: tuple[str, ...] = ()
     purpose: str = ""
 
     @classmethod
-    def of(cls, payment: PaymentRecord | PaymentIntent | Question) -> Shown:
+    def of(cls, payment: Payment | PaymentIntent | Question) -> Shown:
         """Take it from whatever is known of a payment."""
+        if not isinstance(payment, (PaymentRecord, PaymentIntent, Question)):
+            return cls(warnings=payment.warnings)
         return cls(payment.amount_isk, payment.creditor_name, payment.masked_account, payment.warnings, payment.purpose)
 
 
@@ -46,10 +56,10 @@ class Presentation:
     sca_hosts: tuple[str, ...] = ()
     loopback: bool = False
 
-    def warning(self, code: str, asked_isk: int = 0) -> str:
-        """Tell a warning, to model and person alike; `asked_isk` is what the payment was asked for with."""
+    def warning(self, code: str, asked_isk: int | None = None) -> str:
+        """Tell a warning, to model and person alike; `asked_isk` is what the payment was asked for with, if it is known."""
         name = code.partition("=")[0]
-        asked = format_isk(asked_isk, self.language)
+        asked = "ISK" if asked_isk is None else format_isk(asked_isk, self.language)
         return WARNINGS[self.language][name].format(figure=self.blikk_says((code,)), asked=asked)
 
     def human_instruction(
@@ -188,7 +198,7 @@ class Presentation:
         """Amount and payee; then the account and what it is for."""
         words = PERSON[self.language]
         what = words["unknown_payment"]
-        if shown.amount_isk:
+        if shown.amount_isk is not None:
             what = format_isk(shown.amount_isk, self.language)
         if shown.creditor_name:
             what = words["amount"].format(amount=what, name=quoted(shown.creditor_name, QUOTES[self.language]))

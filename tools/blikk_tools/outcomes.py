@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, Status
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.models import ClaimState, Payment
 
 
 class Outcome(StrEnum):
@@ -28,9 +28,9 @@ class HumanAction(StrEnum):
     ONBOARDING = "onboarding"
 
 
-def outcome_of(record: PaymentRecord) -> Outcome:
-    """Tell a record's outcome. `paid` and `failed` only ever come from Blikk's own terminal word."""
-    match record.state:
+def outcome_of(payment: Payment) -> Outcome:
+    """Tell a payment's outcome. `paid` and `failed` only ever come from Blikk's own terminal word."""
+    match payment.state:
         case ClaimState.REFUSED:
             return Outcome.REFUSED
         case ClaimState.UNKNOWN:
@@ -39,8 +39,8 @@ def outcome_of(record: PaymentRecord) -> Outcome:
             return Outcome.PENDING
         case ClaimState.CREATED:
             pass
-    if record.status is Status.SUCCESS:
+    if payment.status is Status.SUCCESS:
         return Outcome.PAID
-    if record.status in FAILED:
+    if payment.status in FAILED:
         return Outcome.FAILED
-    return Outcome.NEEDS_HUMAN if record.status in NEEDS_PERSON else Outcome.PENDING
+    return Outcome.NEEDS_HUMAN if payment.status in NEEDS_PERSON else Outcome.PENDING

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from blikk_payments.channel.links import Link, LinkRefused, check_link
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import ErrorCode
-from blikk_payments.models import PaymentRecord, blikks_amount
+from blikk_payments.models import Payment, blikks_amount
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.next_steps import step_of_payment
@@ -89,22 +89,22 @@ def approval_step(snapshot: Snapshot, presentation: Presentation) -> ApprovalSte
     Only a link that Blikk gave just now is shown, and only if it passes the grammar and the operator's hosts. Nobody
     is to approve another amount than was asked for, in whatever app.
     """
-    record = snapshot.record
-    if outcome_of(record) is not Outcome.NEEDS_HUMAN or not snapshot.fresh or blikks_amount(record.warnings):
+    payment = snapshot.payment
+    if outcome_of(payment) is not Outcome.NEEDS_HUMAN or not snapshot.fresh or blikks_amount(payment.warnings):
         return ApprovalStep()
-    link = shown_link(record, presentation)
+    link = shown_link(payment, presentation)
     if link is None:
-        return ApprovalStep(HumanAction.BANK_APP, None, LINK_WITHHELD if record.approval_url else "")
-    onboarding = record.status is Status.USER_ONBOARDING_REQUIRED
+        return ApprovalStep(HumanAction.BANK_APP, None, LINK_WITHHELD if payment.approval_url else "")
+    onboarding = payment.status is Status.USER_ONBOARDING_REQUIRED
     action = HumanAction.ONBOARDING if onboarding else HumanAction.OPEN_LINK
     return ApprovalStep(action, link, "punycode" if link.punycode else "")
 
 
-def shown_link(record: PaymentRecord, presentation: Presentation) -> Link | None:
-    """Take the record's approval link, if it has one that may be shown."""
+def shown_link(payment: Payment, presentation: Presentation) -> Link | None:
+    """Take the payment's approval link, if it has one that may be shown."""
     try:
         return check_link(
-            record.approval_url, allowed_hosts=presentation.sca_hosts, allow_loopback_http=presentation.loopback
+            payment.approval_url, allowed_hosts=presentation.sca_hosts, allow_loopback_http=presentation.loopback
         )
     except LinkRefused:
         return None
@@ -117,21 +117,21 @@ def of_snapshot(
 
     `replaces` and `lapsed` are what the person has to know of the link, if one is shown.
     """
-    record, error = snapshot.record, snapshot.error
-    outcome, step = outcome_of(record), approval_step(snapshot, presentation)
-    codes = [*record.warnings, step.warning, note, "lapsed" if lapsed and step.link else ""]
+    payment, error = snapshot.payment, snapshot.error
+    outcome, shown, step = outcome_of(payment), Shown.of(payment), approval_step(snapshot, presentation)
+    codes = [*payment.warnings, step.warning, note, "lapsed" if lapsed and step.link else ""]
     codes += [] if snapshot.recorded else ["not_kept"]
     error_code = error.code if error else None
-    other_amount = blikks_amount(record.warnings) is not None
+    other_amount = blikks_amount(payment.warnings) is not None
     return Result(
         outcome=outcome,
-        status=record.status or "",
-        final=record.final,
-        payment_id=record.payment_id,
-        idempotency_key=record.idempotency_key,
-        amount=record.amount_isk,
-        creditor_name=record.creditor_name,
-        creditor_account=record.masked_account,
+        status=payment.status or "",
+        final=payment.final,
+        payment_id=payment.payment_id,
+        idempotency_key=snapshot.record.idempotency_key if snapshot.record else "",
+        amount=shown.amount_isk or 0,
+        creditor_name=shown.creditor_name,
+        creditor_account=shown.masked_account,
         human_action=step.action,
         human_instruction=_instruction(snapshot, presentation, step, replaces=replaces, lapsed=lapsed),
         approval_url=step.link.url if step.link else "",
@@ -140,28 +140,28 @@ def of_snapshot(
             outcome,
             step.action,
             error_code,
-            has_id=bool(record.payment_id),
+            has_id=bool(payment.payment_id),
             fresh=snapshot.fresh,
             other_amount=other_amount,
         ),
         replayed=snapshot.replayed,
         environment=presentation.environment,
-        warnings=" ".join(presentation.warning(code, record.amount_isk) for code in codes if code),
+        warnings=" ".join(presentation.warning(code, payment.asked_isk) for code in codes if code),
         error_code=error_code or "",
         error_message=error.message if error else "",
-        untrusted_bank_text=(error.bank_text if error else "") or record.bank_text,
+        untrusted_bank_text=(error.bank_text if error else "") or payment.bank_text,
     )
 
 
 def _instruction(
     snapshot: Snapshot, presentation: Presentation, step: ApprovalStep, *, replaces: bool, lapsed: bool
 ) -> str:
-    record, error = snapshot.record, snapshot.error
-    outcome, shown = outcome_of(record), Shown.of(record)
+    payment, error = snapshot.payment, snapshot.error
+    outcome, shown = outcome_of(payment), Shown.of(payment)
     if outcome is Outcome.REFUSED:
         return presentation.refusal(shown, error.code if error else None)
     if error is not None and error.code is not ErrorCode.OUTCOME_UNKNOWN:
-        return presentation.unread(shown if record.amount_isk else None, error.code)
+        return presentation.unread(shown if snapshot.record else None, error.code)
     withheld = step.warning == LINK_WITHHELD
     return presentation.human_instruction(
         outcome, step.action, shown, step.link, replaces=replaces, lapsed=lapsed, withheld=withheld

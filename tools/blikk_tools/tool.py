@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from blikk_payments.collaborators import Asker
-from blikk_payments.models import PaymentIntent, PaymentRecord
+from blikk_payments.models import Payment, PaymentIntent
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
 from blikk_tools.instructions import Presentation
@@ -25,7 +25,7 @@ class Progress(Protocol):
 class Background(Protocol):
     """Lets a wait go on after its call, for a client that fetches the result when there is one."""
 
-    async def run(self, wait: Callable[[Callable[[PaymentRecord], None]], Awaitable[Result]]) -> Result | None:
+    async def run(self, wait: Callable[[Callable[[Payment], None]], Awaitable[Result]]) -> Result | None:
         """The result of `wait` if it comes in a moment; None, with nothing started, if there is no room for one more.
 
         `wait` calls what it is given with every reading. Where it goes on for longer, this raises what ends the call.
@@ -64,12 +64,12 @@ class Call:
 
         `note` is the code of one more warning.
         """
-        record = snapshot.record
-        self.cautions = self.presentation.cautions(record.warnings)
-        self.blikk_says = self.presentation.blikk_says(record.warnings)
+        payment = snapshot.payment
+        self.cautions = self.presentation.cautions(payment.warnings)
+        self.blikk_says = self.presentation.blikk_says(payment.warnings)
         step = approval_step(snapshot, self.presentation)
-        replaces = self.links.record_given(record.payment_id, step.link)
-        lapsed = record.link_may_have_lapsed(self.service.now())
+        replaces = self.links.record_given(payment.payment_id, step.link)
+        lapsed = payment.link_may_have_lapsed(self.service.now())
         return of_snapshot(snapshot, self.presentation, note=note, replaces=replaces, lapsed=lapsed)
 
 

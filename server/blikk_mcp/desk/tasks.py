@@ -21,7 +21,7 @@ from mcp.shared.exceptions import MCPError
 
 from blikk_mcp.logs import log_event
 from blikk_payments.channel.wire import NEEDS_PERSON, Status
-from blikk_payments.models import PaymentRecord
+from blikk_payments.models import Payment
 from blikk_payments.schedule import PollSchedule
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.instructions import Presentation
@@ -51,7 +51,7 @@ NO_SUCH_TASK: Final = (
 
 logger = logging.getLogger(__name__)
 
-Wait = Callable[[Callable[[PaymentRecord], None]], Awaitable[Result]]
+Wait = Callable[[Callable[[Payment], None]], Awaitable[Result]]
 
 
 class TaskStarted(Exception):
@@ -172,9 +172,9 @@ class Tasks:
         raise TaskStarted(task.wire("task", self._pace(task)))
 
     async def _watch(self, task: Task, wait: Wait, failed: Callable[[Exception], Result]) -> None:
-        def seen(record: PaymentRecord) -> None:
-            if record.status != task.payment_status:
-                task.payment_status, task.changed, task.updated_at = record.status, anyio.current_time(), self._now()
+        def seen(payment: Payment) -> None:
+            if payment.status != task.payment_status:
+                task.payment_status, task.changed, task.updated_at = payment.status, anyio.current_time(), self._now()
             task.begun.set()
 
         with task.scope:

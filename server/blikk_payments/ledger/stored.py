@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import TypeVar
 
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, ChannelPayment, Status
 from blikk_payments.errors import IdempotencyConflict
@@ -27,11 +28,14 @@ from blikk_payments.models import (
     OTHER_AMOUNT,
     STRAY_PAYMENT,
     ClaimState,
+    Payment,
     PaymentIntent,
     PaymentRecord,
     blikks_amount,
     other_amount,
 )
+
+Known = TypeVar("Known", bound=Payment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,30 +185,29 @@ def now_refused(record: PaymentRecord, code: str, bank_text: str, now: datetime)
     return replace(record, state=ClaimState.REFUSED, refusal_code=code, bank_text=bank_text, updated_at=now)
 
 
-def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -> PaymentRecord:
-    """The record once Blikk said this of it; equal to it if that is no news.
+def apply_answer(payment: Known, answer: ChannelPayment, now: datetime) -> Known:
+    """The payment once Blikk said this of it; equal to it if that is no news.
 
     SUCCESS never changes, and a failure only to SUCCESS. The newest non-empty link wins; where a person has to act and
     there is no link, an older one is void (Blikk's sister API: the bank pushes the approval to its app). Where
     Blikk names another amount than was asked for there is no link: nobody is to approve that.
     """
-    if record.status is Status.SUCCESS or (record.status in FAILED and answer.status is not Status.SUCCESS):
-        return record
-    url, url_at = record.approval_url, record.approval_url_at
+    if payment.status is Status.SUCCESS or (payment.status in FAILED and answer.status is not Status.SUCCESS):
+        return payment
+    url, url_at = payment.approval_url, payment.approval_url_at
     if answer.redirect_url and answer.redirect_url != url:
         url, url_at = answer.redirect_url, now
     elif not answer.redirect_url and answer.status in NEEDS_PERSON:
         url, url_at = "", None
-    warnings = record.warnings
-    if names_another_amount(record, answer):
+    warnings = payment.warnings
+    if names_another_amount(payment, answer):
         others = (warning for warning in warnings if not warning.startswith(OTHER_AMOUNT))
-        asked_isk = record.amount_isk or None
-        said = asked_isk if answer.amount_isk is None else answer.amount_isk
+        said = payment.asked_isk if answer.amount_isk is None else answer.amount_isk
         warnings = (*others, other_amount(said, answer.currency or "ISK"))
     if blikks_amount(warnings):
         url, url_at = "", None
     answered = replace(
-        record,
+        payment,
         warnings=warnings,
         state=ClaimState.CREATED,
         payment_id=answer.payment_id,
@@ -212,14 +215,14 @@ def apply_answer(record: PaymentRecord, answer: ChannelPayment, now: datetime) -
         approval_url=url,
         approval_url_at=url_at,
         refusal_code="",
-        bank_text=answer.bank_text or record.bank_text,
+        bank_text=answer.bank_text or payment.bank_text,
     )
-    return record if answered == record else replace(answered, updated_at=now)
+    return payment if answered == payment else replace(answered, updated_at=now)
 
 
-def names_another_amount(record: PaymentRecord, answer: ChannelPayment) -> bool:
+def names_another_amount(payment: Payment, answer: ChannelPayment) -> bool:
     """Whether Blikk's amount or currency is not what was asked for. What it leaves out is as asked."""
-    amount_differs = record.amount_isk > 0 and answer.amount_isk not in (None, record.amount_isk)
+    amount_differs = payment.asked_isk is not None and answer.amount_isk not in (None, payment.asked_isk)
     return amount_differs or answer.currency not in ("", "ISK")
 
 

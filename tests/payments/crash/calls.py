@@ -129,7 +129,7 @@ async def outcome(call: Awaitable[Snapshot]) -> dict[str, Any]:
         snapshot = await call
     except PaymentsError as error:
         return {"raised": error.code}
-    record = snapshot.record
+    record = snapshot.payment
     return {
         "state": record.state.value,
         "payment_id": record.payment_id,

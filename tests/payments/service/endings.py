@@ -35,7 +35,7 @@ def uncertain(status: int | None) -> Uncertain:
 
 def told(snapshot: Snapshot) -> tuple[ClaimState, str]:
     """What became of a payment, and the error code that goes with it."""
-    return snapshot.record.state, snapshot.error.code if snapshot.error else ""
+    return snapshot.payment.state, snapshot.error.code if snapshot.error else ""
 
 
 def in_ledger(house: ServiceHarness, key: str = KEY) -> ClaimState | None:

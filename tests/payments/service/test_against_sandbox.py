@@ -46,13 +46,13 @@ async def test_a_person_approves_and_the_payment_is_paid_once(tmp_path: Path) ->
         with SqliteLedger(tmp_path / LEDGER) as ledger:
             async with service_over(channel, ledger, real_time=True) as service:
                 created = await service.create(an_intent())
-                assert created.record.status is Status.SCA_REQUIRED
-                await approve(created.record.approval_url)
-                paid = await service.wait(created.record.payment_id, seconds=5, until=lambda record: False)
-                assert (paid.record.status, paid.record.final) == (Status.SUCCESS, True)
+                assert created.payment.status is Status.SCA_REQUIRED
+                await approve(created.payment.approval_url)
+                paid = await service.wait(created.payment.payment_id, seconds=5, until=lambda record: False)
+                assert (paid.payment.status, paid.payment.final) == (Status.SUCCESS, True)
         await channel.aclose()
         record = await bank_record(sandbox)
-        assert (len(record["received"]), record["paid"]) == (1, [paid.record.payment_id])
+        assert (len(record["received"]), record["paid"]) == (1, [paid.payment.payment_id])
 
 
 @in_real_time
@@ -108,6 +108,6 @@ async def test_a_refusal_by_the_sandbox_is_definite_and_the_retry_is_the_only_pa
         with SqliteLedger(tmp_path / LEDGER) as ledger:
             async with service_over(channel, ledger, real_time=True) as service:
                 assert told(await service.create(an_intent())) == (NO_PAYMENT, code)
-                assert (await service.create(an_intent())).record.status is Status.SUCCESS
+                assert (await service.create(an_intent())).payment.status is Status.SUCCESS
         await channel.aclose()
         assert len((await bank_record(sandbox))["paid"]) == 1

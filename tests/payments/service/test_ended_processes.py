@@ -95,7 +95,7 @@ async def test_a_cancelled_create_keeps_its_claim_and_its_answer_is_written_down
         await anyio.sleep(5)
         assert in_ledger(house) is ClaimState.CREATED
         again = await house.service.create(an_intent())
-        assert (again.record.payment_id, again.replayed, house.posts) == ("pay-1", True, 1)
+        assert (again.payment.payment_id, again.replayed, house.posts) == ("pay-1", True, 1)
 
 
 @pytest.mark.parametrize("moment", range(12))

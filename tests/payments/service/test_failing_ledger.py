@@ -11,7 +11,7 @@ import pytest
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord
-from tests.payments.doubles import KEY, LEDGER, LINK, Person, Step, an_intent, answer, paying
+from tests.payments.doubles import KEY, LEDGER, LINK, Person, Step, an_intent, answer, paying, record_of
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, code_of, in_ledger, refused, told
 
 pytestmark = pytest.mark.anyio
@@ -56,17 +56,17 @@ async def test_a_ledger_that_fails_after_blikk_answered_cannot_unmake_the_outcom
         snapshot = await house.service.create(an_intent())
         assert (told(snapshot), snapshot.recorded) == (expected, False)
         if said is not LOST and not isinstance(said, Exception):
-            assert snapshot.record.payment_id == "pay-1"
+            assert snapshot.payment.payment_id == "pay-1"
         if expected[0] is not NO_PAYMENT:
             # The same truth for everybody, however long the ledger takes nothing.
             await anyio.sleep(31)
             again = await house.service.create(an_intent())
             assert (told(again), again.replayed, house.posts) == (expected, True, 1)
             by_key = await house.service.status(idempotency_key=KEY)
-            assert (told(by_key), by_key.record.amount_isk) == (expected, 1_000)
-        if snapshot.record.payment_id:
+            assert (told(by_key), record_of(by_key).amount_isk) == (expected, 1_000)
+        if snapshot.payment.payment_id:
             by_id = await house.service.status(payment_id="pay-1")
-            assert (told(by_id), by_id.record.amount_isk) == (expected, 1_000)
+            assert (told(by_id), record_of(by_id).amount_isk) == (expected, 1_000)
         house.ledger.broken = set()
         await anyio.sleep(6)
         assert in_ledger(house) is expected[0]
@@ -89,7 +89,7 @@ async def test_a_key_that_is_known_is_answered_by_a_ledger_that_cannot_be_writte
     async with paying(tmp_path, channel=house.channel) as restarted:
         restarted.ledger.broken = {"claim", "seen", "created"}
         again = await restarted.service.create(an_intent())
-        assert (again.replayed, again.record.status, restarted.posts) == (True, Status.SUCCESS, 1)
+        assert (again.replayed, again.payment.status, restarted.posts) == (True, Status.SUCCESS, 1)
 
 
 async def test_an_outcome_is_written_again_at_growing_pauses_up_to_a_bound(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ async def test_another_payment_under_a_key_is_a_conflict_also_where_only_this_pr
         house.ledger.broken = {"created", "find_key"}
         assert await code_of(house.service.create(an_intent(amount_isk=2_000))) == "idempotency_conflict"
         again = await house.service.create(an_intent())
-        assert (again.record.payment_id, again.replayed, house.posts) == ("pay-1", True, 1)
+        assert (again.payment.payment_id, again.replayed, house.posts) == ("pay-1", True, 1)
 
 
 async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_nothing_back(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_noth
     async with paying(tmp_path, answer(Status.DRAFT)) as house:
         house.ledger.broken = {"by_payment_id", "seen"}
         snapshot = await house.service.create(an_intent())
-        assert (told(snapshot), snapshot.record.payment_id, snapshot.recorded) == (
+        assert (told(snapshot), snapshot.payment.payment_id, snapshot.recorded) == (
             (ClaimState.CREATED, ""),
             "pay-1",
             True,

@@ -21,7 +21,7 @@ async def test_a_create_comes_back_with_the_link(tmp_path: Path) -> None:
         house.channel.tell("pay-1", Status.PENDING)
         house.channel.tell("pay-1", Status.SCA_REQUIRED, LINK, at=2)
         snapshot = await house.service.create(an_intent())
-        assert (snapshot.record.status, snapshot.record.approval_url) == (Status.SCA_REQUIRED, LINK)
+        assert (snapshot.payment.status, snapshot.payment.approval_url) == (Status.SCA_REQUIRED, LINK)
         assert (snapshot.fresh, anyio.current_time() <= 3) == (True, True)
 
 
@@ -30,7 +30,7 @@ async def test_a_create_does_not_wait_longer_than_three_seconds_for_the_link(tmp
     async with paying(tmp_path) as house:
         house.channel.tell("pay-1", Status.SCA_REQUIRED, LINK, at=4)
         snapshot = await house.service.create(an_intent())
-        assert (snapshot.record.status, anyio.current_time()) == (Status.DRAFT, pytest.approx(3, abs=0.1))
+        assert (snapshot.payment.status, anyio.current_time()) == (Status.DRAFT, pytest.approx(3, abs=0.1))
 
 
 @pytest.mark.parametrize("hindrance", ["slow", "backing off"])
@@ -56,7 +56,7 @@ async def test_a_look_that_fails_is_not_worth_a_word(tmp_path: Path, status: int
     async with paying(tmp_path) as house:
         house.channel.every_read = unread(status)
         snapshot = await house.service.create(an_intent())
-        assert (told(snapshot), snapshot.record.status) == ((ClaimState.CREATED, ""), Status.DRAFT)
+        assert (told(snapshot), snapshot.payment.status) == ((ClaimState.CREATED, ""), Status.DRAFT)
         assert anyio.current_time() <= 3.1
 
 
@@ -65,5 +65,5 @@ async def test_where_there_is_nothing_to_look_for_nothing_is_looked_at(tmp_path:
     """A payment that is final, or needs a person, is told at once."""
     async with paying(tmp_path, answer(status, LINK)) as house:
         snapshot = await house.service.create(an_intent())
-        assert (snapshot.record.status, snapshot.fresh) == (status, True)
+        assert (snapshot.payment.status, snapshot.fresh) == (status, True)
         assert (house.channel.read_ids, anyio.current_time()) == ([], 0)

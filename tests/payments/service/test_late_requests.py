@@ -22,6 +22,7 @@ from tests.payments.doubles import (
     an_intent,
     answer,
     paying,
+    record_of,
     service_over,
     virtual_now,
 )
@@ -90,4 +91,4 @@ async def test_a_request_whose_key_was_sent_again_meanwhile_is_answered_with_wha
     async with paying(tmp_path, refused(400)) as house:
         house.channel.before_create = meanwhile
         snapshot = await house.service.create(an_intent())
-    assert (snapshot.record.payment_id, snapshot.record.attempt, snapshot.replayed) == ("pay-2", 2, True)
+    assert (snapshot.payment.payment_id, record_of(snapshot).attempt, snapshot.replayed) == ("pay-2", 2, True)

@@ -25,9 +25,9 @@ async def test_a_failure_is_read_again_for_a_quarter_of_an_hour_and_a_late_succe
         await house.service.create(numbered(2))
         house.channel.tell("pay-1", Status.SUCCESS)
         house.channel.tell("pay-2", Status.SUCCESS)
-        assert (await house.service.status(payment_id="pay-1")).record.status is Status.SUCCESS
+        assert (await house.service.status(payment_id="pay-1")).payment.status is Status.SUCCESS
         await anyio.sleep(901)
-        assert (await house.service.status(payment_id="pay-2")).record.status is Status.ERROR
+        assert (await house.service.status(payment_id="pay-2")).payment.status is Status.ERROR
 
 
 @pytest.mark.parametrize("asked", ["create", "wait", "key"])
@@ -41,7 +41,7 @@ async def test_every_way_to_ask_notices_a_late_success(tmp_path: Path, asked: st
             "wait": lambda: house.service.wait("pay-1", seconds=0, until=lambda record: False),
             "key": lambda: house.service.status(idempotency_key=KEY),
         }
-        assert (await calls[asked]()).record.status is Status.SUCCESS
+        assert (await calls[asked]()).payment.status is Status.SUCCESS
 
 
 @pytest.mark.parametrize("status", [404, 503, None])
@@ -51,7 +51,7 @@ async def test_a_failure_that_cannot_be_read_again_stands_as_it_was_said(tmp_pat
         await house.service.create(an_intent())
         house.channel.every_read = unread(status)
         snapshot = await house.service.status(payment_id="pay-1")
-        assert (snapshot.record.status, snapshot.error, snapshot.fresh) == (Status.REJECTED, None, True)
+        assert (snapshot.payment.status, snapshot.error, snapshot.fresh) == (Status.REJECTED, None, True)
 
 
 async def test_an_equal_payment_that_failed_just_now_is_read_once_more_before_another_one_goes_out(
@@ -74,8 +74,8 @@ async def test_another_amount_or_currency_of_blikks_shows_no_link_and_is_warned_
     async with paying(tmp_path, said) as house:
         snapshot = await house.service.create(an_intent())
         told = amount_isk or 1_000, currency or "ISK"
-        assert (snapshot.record.approval_url, snapshot.record.warnings) == ("", (other_amount(*told),))
-        assert house.record() == snapshot.record
+        assert (snapshot.payment.approval_url, snapshot.payment.warnings) == ("", (other_amount(*told),))
+        assert house.record() == snapshot.payment
 
 
 async def test_the_newest_of_blikks_other_amounts_is_the_one_that_is_told(tmp_path: Path) -> None:
@@ -84,6 +84,6 @@ async def test_the_newest_of_blikks_other_amounts_is_the_one_that_is_told(tmp_pa
     async with paying(tmp_path, said[0]) as house:
         house.channel.reads.extend(said[1:])
         await house.service.create(an_intent())
-        record = (await house.service.status(idempotency_key=KEY)).record
+        record = (await house.service.status(idempotency_key=KEY)).payment
         assert record.warnings == (other_amount(2_000, "ISK"),)
         assert house.record() == record

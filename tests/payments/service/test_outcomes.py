@@ -25,6 +25,7 @@ from tests.payments.doubles import (
     answer,
     numbered,
     paying,
+    record_of,
     service_over,
     virtual_now,
 )
@@ -79,7 +80,7 @@ async def test_an_answer_with_an_id_is_created_whatever_its_status(tmp_path: Pat
     async with paying(tmp_path, answer(status)) as house:
         snapshot = await house.service.create(an_intent())
         assert told(snapshot) == (ClaimState.CREATED, "")
-        assert (snapshot.record.payment_id, snapshot.record.status) == ("pay-1", status)
+        assert (snapshot.payment.payment_id, snapshot.payment.status) == ("pay-1", status)
         assert (snapshot.replayed, snapshot.recorded, house.posts) == (False, True, 1)
 
 
@@ -164,7 +165,7 @@ async def test_an_id_that_another_payment_has_makes_the_outcome_unknown(tmp_path
         second = await house.service.create(numbered(2))
         assert in_ledger(house, "order-0002") is MAYBE
         assert told(second) == (MAYBE, "outcome_unknown")
-        assert (second.record.payment_id, second.record.status, second.record.approval_url) == ("", None, "")
+        assert (second.payment.payment_id, second.payment.status, second.payment.approval_url) == ("", None, "")
 
 
 async def test_the_claim_is_written_down_before_anything_is_sent(tmp_path: Path) -> None:
@@ -192,4 +193,4 @@ async def test_blikk_gets_the_payment_and_the_operators_settings_and_no_purpose(
             snapshot = await service.create(an_intent(purpose="Invoice 7"))
     expected = PaymentOrder(1_000, "Kaffihúsið ehf.", KENNITALA, IBAN, "", OTHER_KENNITALA, OTHER_BBAN)
     assert channel.orders == [expected]
-    assert snapshot.record.purpose == "Invoice 7"
+    assert record_of(snapshot).purpose == "Invoice 7"

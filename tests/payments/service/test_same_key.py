@@ -26,6 +26,7 @@ from tests.payments.doubles import (
     answer,
     iban_of,
     paying,
+    record_of,
     unread,
     virtual_now,
 )
@@ -54,7 +55,7 @@ async def test_the_same_payment_under_the_same_key_is_answered_again_and_not_sen
         first = await house.service.create(an_intent())
         again = await house.service.create(an_intent(**change))
         assert (first.replayed, again.replayed, house.posts) == (False, True, 1)
-        assert again.record == first.record
+        assert again.payment == first.payment
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ async def test_another_payment_under_the_same_key_is_a_conflict(
 ) -> None:
     """Same key, other payment: idempotency_conflict, and nothing is sent."""
     async with paying(tmp_path, first) as house:
-        before = (await house.service.create(an_intent())).record
+        before = (await house.service.create(an_intent())).payment
         with pytest.raises(IdempotencyConflict):
             await house.service.create(an_intent(**change))
         with pytest.raises(IdempotencyConflict):
@@ -83,7 +84,7 @@ async def test_a_conflict_leaves_the_first_payment_to_be_answered_again(tmp_path
         await house.service.create(an_intent())
         assert await code_of(house.service.create(an_intent(amount_isk=2))) == "idempotency_conflict"
         again = await house.service.create(an_intent())
-        assert (again.replayed, again.record.amount_isk, house.posts) == (True, 1_000, 1)
+        assert (again.replayed, record_of(again).amount_isk, house.posts) == (True, 1_000, 1)
 
 
 async def test_the_earlier_answer_is_brought_up_to_date(tmp_path: Path) -> None:
@@ -92,10 +93,10 @@ async def test_the_earlier_answer_is_brought_up_to_date(tmp_path: Path) -> None:
         await house.service.create(an_intent())
         house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK)
         again = await house.service.create(an_intent())
-        assert (again.replayed, again.fresh, again.record.approval_url) == (True, True, NEWER_LINK)
+        assert (again.replayed, again.fresh, again.payment.approval_url) == (True, True, NEWER_LINK)
         house.channel.tell("pay-1", Status.SUCCESS)
         paid = await house.service.create(an_intent())
-        assert (paid.replayed, paid.record.status, house.posts) == (True, Status.SUCCESS, 1)
+        assert (paid.replayed, paid.payment.status, house.posts) == (True, Status.SUCCESS, 1)
 
 
 async def test_a_replay_that_cannot_be_brought_up_to_date_says_what_was_known(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ async def test_a_replay_that_cannot_be_brought_up_to_date_says_what_was_known(tm
         house.channel.every_read = unread(404)
         again = await house.service.create(an_intent())
         assert (again.replayed, again.fresh, told(again)) == (True, False, (ClaimState.CREATED, "not_found"))
-        assert again.record.status is Status.SCA_REQUIRED
+        assert again.payment.status is Status.SCA_REQUIRED
 
 
 async def test_a_replay_passes_whatever_limits_and_lists_say_now(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ async def test_a_replay_passes_whatever_limits_and_lists_say_now(tmp_path: Path)
     async with paying(tmp_path, channel=house.channel, **strict) as restarted:
         person = Person(yes=False)
         again = await restarted.service.create(an_intent(), asker=person)
-        assert (again.replayed, again.record.status, person.questions) == (True, Status.SUCCESS, [])
+        assert (again.replayed, again.payment.status, person.questions) == (True, Status.SUCCESS, [])
         assert (await restarted.service.create(an_intent())).replayed
         assert restarted.posts == 1
 
@@ -147,7 +148,7 @@ async def test_after_a_definite_refusal_the_key_may_be_sent_again(tmp_path: Path
         corrected = await house.service.create(an_intent(amount_isk=2_000, iban=iban_of(OTHER_BBAN)))
         assert (told(corrected), corrected.replayed, house.posts) == ((ClaimState.CREATED, ""), False, 3)
         assert house.channel.orders[-1].amount_isk == 2_000
-        assert (corrected.record.amount_isk, corrected.record.attempt) == (2_000, 3)
+        assert (record_of(corrected).amount_isk, record_of(corrected).attempt) == (2_000, 3)
 
 
 async def test_a_payment_that_blikk_ended_is_not_made_again_under_its_key(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ async def test_a_payment_that_blikk_ended_is_not_made_again_under_its_key(tmp_pa
     async with paying(tmp_path, answer(Status.REJECTED)) as house:
         await house.service.create(an_intent())
         again = await house.service.create(an_intent())
-        assert (again.record.status, again.replayed, house.posts) == (Status.REJECTED, True, 1)
+        assert (again.payment.status, again.replayed, house.posts) == (Status.REJECTED, True, 1)
 
 
 async def test_what_an_operator_found_not_to_exist_may_be_sent_again(tmp_path: Path) -> None:

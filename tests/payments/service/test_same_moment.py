@@ -30,7 +30,7 @@ async def test_eight_tasks_with_one_key_send_one_payment(tmp_path: Path) -> None
                 tasks.start_soon(create)
         assert house.posts == 1
         assert sorted(snapshot.replayed for snapshot in answers) == [False] + [True] * 7
-        assert {(snapshot.record.payment_id, told(snapshot)) for snapshot in answers} == {
+        assert {(snapshot.payment.payment_id, told(snapshot)) for snapshot in answers} == {
             ("pay-1", (ClaimState.CREATED, ""))
         }
 
@@ -53,7 +53,7 @@ async def test_eight_tasks_and_their_threads_send_one_payment(tmp_path: Path) ->
                 tasks.start_soon(create, house.service)
     assert len(channel.orders) == 1
     assert sorted(snapshot.replayed for snapshot in answers) == [False] + [True] * 7
-    assert {snapshot.record.payment_id for snapshot in answers} == {"pay-1"}
+    assert {snapshot.payment.payment_id for snapshot in answers} == {"pay-1"}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_a_first_call_that_stays_open_leaves_the_second_pending_after_a_bo
         answered.set()
         await anyio.sleep(1)
         third = await house.service.create(an_intent())
-        assert (third.record.status, third.replayed, house.posts) == (Status.SUCCESS, True, 1)
+        assert (third.payment.status, third.replayed, house.posts) == (Status.SUCCESS, True, 1)
 
 
 async def test_a_ledger_that_fails_while_the_second_call_waits_costs_it_nothing(tmp_path: Path) -> None:
@@ -93,4 +93,4 @@ async def test_a_ledger_that_fails_while_the_second_call_waits_costs_it_nothing(
         await anyio.sleep(1)
         house.ledger.broken = {"by_key", "find_key"}
         second = await house.service.create(an_intent())
-        assert (told(second), second.replayed, second.record.payment_id) == ((ClaimState.CREATED, ""), True, "pay-1")
+        assert (told(second), second.replayed, second.payment.payment_id) == ((ClaimState.CREATED, ""), True, "pay-1")

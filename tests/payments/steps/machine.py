@@ -84,6 +84,7 @@ class Payments(World):
         """An agent asks how a payment stands."""
         result = self.finished(self.call(self.processes[which].service.status(idempotency_key=key)))
         if isinstance(result, Snapshot):
+            assert result.record is not None
             self.must_be_true(key, result.record)
         else:
             assert result.code == "not_found"

@@ -122,6 +122,7 @@ class World(RuleBasedStateMachine):
             self.calls.remove((payment, process, task))
             result = task.result()
             if isinstance(result, Snapshot):
+                assert result.record is not None
                 post = self.bank.of_key(payment.idempotency_key)[result.record.attempt - 1]
                 assert _same(post.intent, payment)
                 self.must_be_true(payment.idempotency_key, result.record)
