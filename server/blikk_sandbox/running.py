@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, ParamSpec
 
 import anyio
 import uvicorn
@@ -26,6 +26,8 @@ from blikk_sandbox.names import Names
 START_TIMEOUT_SECONDS: Final = 10.0
 STOP_TIMEOUT_SECONDS: Final = 5.0
 DATE_SECONDS: Final = 1.0
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -101,37 +103,28 @@ async def run_sandbox(
                 await asyncio.wait([serving], timeout=STOP_TIMEOUT_SECONDS)
 
 
+def _in_thread(
+    run_in_loop: Callable[P, AbstractAsyncContextManager[RunningSandbox]],
+) -> Callable[P, AbstractContextManager[RunningSandbox]]:
+    @contextmanager
+    def running_in_thread(*arguments: P.args, **options: P.kwargs) -> Generator[RunningSandbox]:
+        with _served_in_thread(run_in_loop(*arguments, **options)) as running:
+            yield running
+
+    return running_in_thread
+
+
+run_sandbox_in_thread = _in_thread(run_sandbox)
+"""`run_sandbox` with the same options, for callers that have no event loop: in a thread with one of its own."""
+
+
 @contextmanager
-def run_sandbox_in_thread(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    api_keys: Sequence[str] = (),
-    speed: float = 1.0,
-    clock: Clock = wall_clock,
-    configured_account: bool = True,
-    life: str = LifeName.STANDARD,
-    link_seconds: float | None = None,
-    seed: int | None = None,
-    allow_remote: bool = False,
-) -> Generator[RunningSandbox]:
-    """The same, in a thread with a loop of its own, for callers that have none."""
+def _served_in_thread(sandbox: AbstractAsyncContextManager[RunningSandbox]) -> Generator[RunningSandbox]:
     started: Future[tuple[RunningSandbox, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with run_sandbox(
-            host=host,
-            port=port,
-            api_keys=api_keys,
-            speed=speed,
-            clock=clock,
-            configured_account=configured_account,
-            life=life,
-            link_seconds=link_seconds,
-            seed=seed,
-            allow_remote=allow_remote,
-        ) as running:
+        async with sandbox as running:
             started.set_result((running, asyncio.get_running_loop(), stop))
             await stop.wait()
 
