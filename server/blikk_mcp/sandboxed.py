@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from blikk_mcp.settings import table
 from blikk_mcp.settings.settings import Settings, read_settings
+from blikk_mcp.settings.table import Setting
 from blikk_mcp.settings.values import Problem, SettingsError
 
 ASKING_SECONDS: Final = 3.0
@@ -26,6 +28,9 @@ _ORIGIN: Final = re.compile(
     re.IGNORECASE,
 )
 _BANK_ID: Final = re.compile(r"[0-9a-f]{16}")
+
+REAL_WORLD: Final = frozenset({table.API_KEY, table.API_KEY_FILE, table.BASE_URL})
+REAL_LEDGER: Final = frozenset({table.LEDGER, table.LEDGER_PASSWORD_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +43,29 @@ class Sandboxed:
 
 
 @asynccontextmanager
-async def own_sandbox(environ: MutableMapping[str, str]) -> AsyncGenerator[Sandboxed]:
+async def own_sandbox(environ: Mapping[str, str]) -> AsyncGenerator[Sandboxed]:
     """A sandbox that lives as long as the block, with a ledger of its own: both forget everything at its end."""
     from blikk_sandbox.running import run_sandbox
 
-    real_key = _part_with_the_real_world(environ)
-    for name in ("BLIKK_LEDGER", "BLIKK_LEDGER_PASSWORD_FILE"):
-        environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="blikk-sandbox-") as folder:
         async with run_sandbox() as running:
             settings = _read(
                 {
-                    **environ,
-                    "BLIKK_API_KEY": running.api_key,
-                    "BLIKK_BASE_URL": running.base_url,
-                    "BLIKK_LEDGER": str(Path(folder) / "ledger.sqlite3"),
+                    **_without(environ, REAL_WORLD | REAL_LEDGER),
+                    table.API_KEY.name: running.api_key,
+                    table.BASE_URL.name: running.base_url,
+                    table.LEDGER.name: str(Path(folder) / "ledger.sqlite3"),
                 }
             )
-            yield Sandboxed(settings, (running.api_key, real_key), running.control_url)
+            yield Sandboxed(settings, (running.api_key, _key_of(environ)), running.control_url)
 
 
-def sandbox_at(origin: str, environ: MutableMapping[str, str]) -> Sandboxed:
+def sandbox_at(origin: str, environ: Mapping[str, str]) -> Sandboxed:
     """The sandbox that listens at `origin`, asked for its key.
 
     Every process that names it sees the same bank. They share `BLIKK_LEDGER`, or else a ledger in the user's state
     folder that belongs to this one bank: a new sandbox on the same port begins with an empty one.
     """
-    real_key = _part_with_the_real_world(environ)
     try:
         index = _ask(origin)
         key, bank_id = str(index["api_key"]), str(index["bank_id"])
@@ -72,14 +73,15 @@ def sandbox_at(origin: str, environ: MutableMapping[str, str]) -> Sandboxed:
             raise ValueError("not the name of a bank")
     except (OSError, HTTPException, ValueError, KeyError):
         problem = Problem("--sandbox-at", "no sandbox answers there: start one with `blikk-mcp sandbox`")
-        return Sandboxed(SettingsError([problem], environment="sandbox"), (real_key,), "")
-    settings = _read({**environ, "BLIKK_API_KEY": key, "BLIKK_BASE_URL": f"{origin}/paymentchannel"})
+        return Sandboxed(SettingsError([problem], environment="sandbox"), (_key_of(environ),), "")
+    sandbox = {table.API_KEY.name: key, table.BASE_URL.name: f"{origin}/paymentchannel"}
+    settings = _read({**_without(environ, REAL_WORLD), **sandbox})
     own_secrets: tuple[str, ...] = ()
     if isinstance(settings, Settings):
         own_secrets = settings.secrets
-        if isinstance(settings.ledger, Path) and not environ.get("BLIKK_LEDGER", "").strip():
+        if isinstance(settings.ledger, Path) and not environ.get(table.LEDGER.name, "").strip():
             settings = replace(settings, ledger=settings.ledger.with_name(f"ledger-sandbox-{bank_id}.sqlite3"))
-    return Sandboxed(settings, (key, real_key, *own_secrets), f"{origin}/_sandbox")
+    return Sandboxed(settings, (key, _key_of(environ), *own_secrets), f"{origin}/_sandbox")
 
 
 def loopback_origin(url: str) -> str:
@@ -94,13 +96,17 @@ def loopback_origin(url: str) -> str:
     return f"http://{match['host'].lower()}:{int(match['port'])}"
 
 
-def _part_with_the_real_world(environ: MutableMapping[str, str]) -> str:
-    for name in ("BLIKK_API_KEY_FILE", "BLIKK_BASE_URL"):
-        environ.pop(name, None)
-    return environ.pop("BLIKK_API_KEY", "")
+def _without(environ: Mapping[str, str], settings: frozenset[Setting[Any]]) -> dict[str, str]:
+    names = {setting.name for setting in settings}
+    return {name: value for name, value in environ.items() if name not in names}
 
 
-def _read(environ: MutableMapping[str, str]) -> Settings | SettingsError:
+def _key_of(environ: Mapping[str, str]) -> str:
+    """The real key, which pays nothing here and is kept out of every output all the same."""
+    return environ.get(table.API_KEY.name, "")
+
+
+def _read(environ: Mapping[str, str]) -> Settings | SettingsError:
     try:
         return read_settings(environ, environment="sandbox")
     except SettingsError as error:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import sys
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -15,7 +14,6 @@ import anyio
 from blikk_mcp.logs import dropped_line, log_event, start_logging
 from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import guard_process, redactor_of
-from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings, log_settings, raw_secrets, read_settings
 from blikk_mcp.settings.values import SettingsError
 from blikk_mcp.stderr import QueuedStderr
@@ -25,7 +23,15 @@ from blikk_mcp.transports.wire import Wire
 logger = logging.getLogger(__name__)
 
 
-def serve_mcp(wire: Wire, handover: Handover, stderr: QueuedStderr, *, sandbox: bool, sandbox_at: str | None) -> int:
+def serve_mcp(
+    wire: Wire,
+    handover: Handover,
+    stderr: QueuedStderr,
+    environ: Mapping[str, str],
+    *,
+    sandbox: bool,
+    sandbox_at: str | None,
+) -> int:
     """Serve from where the door left off; the exit code."""
     # Hardly anything that is made while the modules load is garbage: looking for some is a tenth of the start.
     gc.disable()
@@ -33,10 +39,14 @@ def serve_mcp(wire: Wire, handover: Handover, stderr: QueuedStderr, *, sandbox: 
     from blikk_mcp.transports.stdio import serve_stdio
 
     async def serve() -> int:
-        async with _settings(os.environ, sandbox=sandbox, address=sandbox_at) as (settings, secrets, control_url):
+        async with _settings(environ, sandbox=sandbox, address=sandbox_at) as (settings, secrets, control_url):
             redactor = redactor_of(*secrets)
-            stderr.say_dropped = dropped_line(log_settings(os.environ)[1])
-            _guard(settings, redactor)
+            log_level, log_format = log_settings(environ)
+            stderr.say_dropped = dropped_line(log_format)
+            # The log's formatter redacts its lines itself; what bypasses it goes through the stream in stderr's place.
+            start_logging(log_level, log_format, partial(redact_line, redactor), sys.stderr)
+            guard_process(redactor)
+            _log_problems(settings)
             if control_url:
                 log_event(logger, logging.INFO, "sandbox", control_url=control_url)
             async with running_app(settings, redactor) as server:
@@ -50,7 +60,7 @@ def serve_mcp(wire: Wire, handover: Handover, stderr: QueuedStderr, *, sandbox: 
 
 @asynccontextmanager
 async def _settings(
-    environ: MutableMapping[str, str], *, sandbox: bool, address: str | None
+    environ: Mapping[str, str], *, sandbox: bool, address: str | None
 ) -> AsyncGenerator[tuple[Settings | SettingsError, tuple[str, ...], str]]:
     """The settings, the secrets to be kept out of every output, and a sandbox's control address if it is one."""
     if not sandbox and address is None:
@@ -66,19 +76,15 @@ async def _settings(
         yield own.settings, own.secrets, own.control_url
 
 
-def _read(environ: MutableMapping[str, str]) -> tuple[Settings | SettingsError, tuple[str, ...]]:
-    raw = raw_secrets(environ)
+def _read(environ: Mapping[str, str]) -> tuple[Settings | SettingsError, tuple[str, ...]]:
     try:
         settings = read_settings(environ)
     except SettingsError as error:
-        return error, raw
+        return error, raw_secrets(environ)
     return settings, settings.secrets
 
 
-def _guard(settings: Settings | SettingsError, redactor: Redactor) -> None:
-    # The log's formatter redacts its lines itself; what bypasses it goes through the stream that takes stderr's place.
-    start_logging(*log_settings(os.environ), partial(redact_line, redactor), sys.stderr)
-    guard_process(redactor)
+def _log_problems(settings: Settings | SettingsError) -> None:
     if isinstance(settings, SettingsError):
         for problem in settings.problems:
             log_event(logger, logging.ERROR, "not_configured", setting=problem.name, problem=problem.message)

@@ -91,7 +91,6 @@ def test_only_settings_read_the_environment() -> None:
     allowed = ("server/blikk_mcp/settings/", "server/blikk_mcp/commands/")
     assert {path for path in readers if not path.startswith(allowed)} <= {
         "server/blikk_mcp/cli.py",
-        "server/blikk_mcp/serving.py",
         "server/blikk_payments/channel/certificates.py",
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,10 +12,9 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from blikk_mcp.settings.settings import read_settings
 from blikk_mcp.transports import stdio
 from blikk_sandbox.running import RunningSandbox
-from tests.server.running import LIMIT_SECONDS, MODERN_META, PAYMENT, environment, spawned, wired
+from tests.server.running import LIMIT_SECONDS, MODERN_META, PAYMENT, environment, inherited, spawned, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -150,21 +148,28 @@ async def test_an_unknown_tool_is_a_protocol_error_that_does_not_repeat_the_name
         assert "delete_everything" not in json.dumps(answer)
 
 
-async def test_the_key_is_not_in_the_environment_of_children(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The key leaves the environment once it is read; /proc still shows what the process was started with."""
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
+SERVING_WITH_A_CHILD = """
+import subprocess, sys
+from blikk_mcp import serving
+from blikk_mcp.commands.serve import serve
 
-    def child_has(name: str) -> bool:
-        program = f"import os, sys; sys.exit({name!r} in os.environ)"
-        return bool(subprocess.run([sys.executable, "-I", "-c", program], check=False).returncode)
+def start_a_child(wire, handover, stderr, environ, **more):
+    assert "BLIKK_API_KEY" in environ
+    child = "import os, sys; sys.exit(len([name for name in os.environ if name.startswith('BLIKK_')]))"
+    return subprocess.run([sys.executable, "-I", "-c", child], check=False).returncode
 
-    assert child_has("BLIKK_API_KEY")
-    read_settings(os.environ)
-    assert not child_has("BLIKK_API_KEY")
-    assert child_has("BLIKK_BASE_URL")
+serving.serve_mcp = start_a_child
+sys.exit(serve())
+"""
+
+
+def test_the_key_is_not_in_the_environment_of_children(environ: dict[str, str]) -> None:
+    """The key leaves the environment once it is taken; /proc still shows what the process was started with."""
+    others = {**environ, "BLIKK_FRONT_DOOR": "off"}
+    ended = subprocess.run(
+        [sys.executable, "-c", SERVING_WITH_A_CHILD], env={**inherited(), **others}, timeout=LIMIT_SECONDS, check=False
+    )
+    assert ended.returncode == len(others) - 1
 
 
 async def test_what_was_asked_for_before_the_input_ended_is_answered(

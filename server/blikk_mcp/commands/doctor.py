@@ -79,12 +79,11 @@ def _check(
     key_is_kept: bool,
 ) -> int:
     named = not arguments.report
-    shown = dict(environ)
     try:
         settings = read_settings(environ, need_key=not key_is_kept)
     except SettingsError as error:
         return _print([*findings, *(Finding("fix", str(problem)) for problem in error.problems)], redactor)
-    redactor = redactor_of(*raw_secrets(shown), *settings.secrets, *raw_secrets(os.environ))
+    redactor = redactor_of(*raw_secrets(environ), *settings.secrets, *raw_secrets(os.environ))
     findings += [
         Finding("ok", f"settings: {settings.environment}, {settings.base_url}"),
         *(Finding("note", notice) for notice in settings.notices),

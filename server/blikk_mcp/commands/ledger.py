@@ -27,7 +27,7 @@ from blikk_mcp.commands.parser import agreed, whole
 from blikk_mcp.commands.terminal import Terminal
 from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import redactor_of
-from blikk_mcp.settings.settings import Settings, raw_secrets, read_settings
+from blikk_mcp.settings.settings import Settings, raw_secrets, read_settings, take_environment
 from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
@@ -93,11 +93,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a subcommand; 0 if all is well, 1 if something is not, with the reason on stderr."""
-    raw = raw_secrets(os.environ)
+    environ = take_environment(os.environ)
+    raw = raw_secrets(environ)
     redact = redactor_of(*raw).text
     try:
         asks_blikk = bool(getattr(arguments, "created", None))
-        settings = read_settings(os.environ, need_key=asks_blikk)
+        settings = read_settings(environ, need_key=asks_blikk)
         redact = partial(redact_line, redactor_of(*raw, *settings.secrets))
         environment = environment_key(settings.base_url) if asks_blikk else ""
         password = settings.ledger_password.get_secret_value()

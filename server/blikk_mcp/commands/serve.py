@@ -58,8 +58,9 @@ def serve(*, sandbox: bool = False, sandbox_at: str | None = None) -> int:
     if handover is None:
         return 0
     from blikk_mcp.serving import serve_mcp
+    from blikk_mcp.settings.settings import take_environment
 
-    return serve_mcp(wire, handover, stderr, sandbox=sandbox, sandbox_at=sandbox_at)
+    return serve_mcp(wire, handover, stderr, take_environment(os.environ), sandbox=sandbox, sandbox_at=sandbox_at)
 
 
 def _sandbox_address(text: str) -> str:

@@ -29,7 +29,16 @@ from blikk_mcp.settings.values import (
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.policy import AllowedCreditor
 
-__all__ = ["PRODUCTION_URL", "SETTINGS", "Settings", "environment_of", "log_settings", "raw_secrets", "read_settings"]
+__all__ = [
+    "PRODUCTION_URL",
+    "SETTINGS",
+    "Settings",
+    "environment_of",
+    "log_settings",
+    "raw_secrets",
+    "read_settings",
+    "take_environment",
+]
 
 MAX_NAME_SHOWN = 60
 NO_SECRET = SecretStr("")
@@ -74,10 +83,17 @@ class Settings:
         return f"Settings(environment={self.environment!r})"
 
 
+def take_environment(live: MutableMapping[str, str]) -> dict[str, str]:
+    """A copy of the process's environment, out of which the key is taken, so that no child process inherits it."""
+    environ = dict(live)
+    live.pop(table.API_KEY.name, None)
+    return environ
+
+
 def read_settings(
-    environ: MutableMapping[str, str], *, need_key: bool = True, environment: Environment | None = None
+    environ: Mapping[str, str], *, need_key: bool = True, environment: Environment | None = None
 ) -> Settings:
-    """The settings of this environment. The key is taken out of it, so that no child process inherits it.
+    """Read the settings of this environment.
 
     Without `need_key` a key that is not set is no problem: the ledger can be looked at without one. `environment` is
     given by who knows better than the base URL: `sandbox`, for a sandbox that this process started itself.
@@ -132,7 +148,7 @@ def read_settings(
 
 
 def raw_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What could be secret in an environment whose settings may be wrong. To be called before they are read."""
+    """What could be secret in an environment whose settings may be wrong."""
     from blikk_payments.ledger.location import password_in
 
     return environ.get(table.API_KEY.name, ""), password_in(environ.get(table.LEDGER.name, "").strip())
@@ -140,7 +156,7 @@ def raw_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def log_settings(environ: Mapping[str, str]) -> tuple[str, str]:
     """Level and format of the logs; the defaults where those settings are wrong, so that the problem can be logged."""
-    reader = _Reader(dict(environ))
+    reader = _Reader(environ)
     return reader.read(table.LOG_LEVEL), reader.read(table.LOG_FORMAT)
 
 
@@ -161,7 +177,7 @@ def environment_of(base_url: str) -> Environment:
 class _Reader:
     """Reads one setting after the other and collects what is wrong."""
 
-    def __init__(self, environ: MutableMapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[Problem] = []
 
@@ -177,7 +193,7 @@ class _Reader:
         return setting.default
 
     def key(self, file: Path | None, *, need: bool) -> SecretStr:
-        value = self._environ.pop(table.API_KEY.name, "")
+        value = self._environ.get(table.API_KEY.name, "")
         if not value and not file and (not need or self._is_wrong(table.API_KEY_FILE)):
             return SecretStr("")
         try:
