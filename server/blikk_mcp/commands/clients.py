@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from blikk_mcp.settings import table
+
 NAME = "blikk"
-KEY = "BLIKK_API_KEY"
-KEY_FILE = "BLIKK_API_KEY_FILE"
+KEY = table.API_KEY.name
+KEY_FILE = table.API_KEY_FILE.name
 START_SECONDS = 20
 CALL_SECONDS = 60
 """Longer than `await_payment`'s cap of 45 s, which some clients' defaults are not."""

@@ -16,13 +16,14 @@ from blikk_mcp.commands.client_settings import stated_in
 from blikk_mcp.commands.clients import CALL_SECONDS, CLIENTS, KEY, KEY_FILE, Client, Server, is_packaged
 from blikk_mcp.commands.config_files import CannotChange, changed, read_text, write
 from blikk_mcp.commands.parser import agreed
+from blikk_mcp.sandboxed import REAL_LEDGER, REAL_WORLD
 from blikk_mcp.settings import table
 from blikk_mcp.settings.placeholders import holds_placeholder
 from blikk_payments.ledger.location import password_in
 from blikk_payments.system import PLATFORM
 
-NOT_IN_A_SANDBOX = frozenset({KEY, KEY_FILE, "BLIKK_BASE_URL", "BLIKK_LEDGER", "BLIKK_LEDGER_PASSWORD_FILE"})
-PATHS = frozenset({KEY_FILE, "BLIKK_LEDGER_PASSWORD_FILE"})
+NOT_IN_A_SANDBOX = frozenset(setting.name for setting in REAL_WORLD | REAL_LEDGER)
+PATHS = frozenset({KEY_FILE, table.LEDGER_PASSWORD_FILE.name})
 SPARE_SECONDS = 15
 READABLE_BY_YOU = "where only you can read it" if PLATFORM == "win32" else "readable by you only (chmod 600)"
 
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     client = CLIENTS[arguments.client]
     server, notes = server_for(client, os.environ, sandbox=arguments.sandbox)
     paths = client.paths(PLATFORM, os.environ)
-    if paths and is_packaged(paths[0]) and "BLIKK_LEDGER" not in server.environment and not arguments.sandbox:
+    if paths and is_packaged(paths[0]) and table.LEDGER.name not in server.environment and not arguments.sandbox:
         notes.append(
             f"{client.title} is a Windows package, which may see another AppData than your other programs: then it has "
             "a ledger of its own. Set BLIKK_LEDGER to a file elsewhere, for every client, and run this again."
@@ -106,7 +107,7 @@ def _values(environ: Mapping[str, str], notes: list[str]) -> dict[str, str]:
             if holds_placeholder(text):
                 raise ValueError("is still a placeholder")
             setting.parse(text)
-            if (key and key in text) or (setting.name == "BLIKK_LEDGER" and password_in(text)):
+            if (key and key in text) or (setting == table.LEDGER and password_in(text)):
                 raise ValueError("holds a secret, which belongs into no client's file")
         except ValueError as error:
             notes.append(f"{setting.name} is left out: it {error}")

@@ -16,6 +16,7 @@ import anyio
 from rich.console import Console
 
 from blikk_mcp.commands.transcript import Transcript
+from blikk_mcp.settings import table
 
 PAYMENT: dict[str, Any] = {
     "amount": 4900,
@@ -26,6 +27,7 @@ PAYMENT: dict[str, Any] = {
     "idempotency_key": "demo-order-2026-0001",
     "purpose": "Coffee for the office",
 }
+PLAIN_LOG = {table.LOG_FORMAT.name: "text", table.LOG_LEVEL.name: "warning"}
 MAX_ROUNDS = 20
 
 
@@ -57,7 +59,7 @@ async def play(transcript: Transcript, in_browser: bool = False) -> int:
     server = StdioServerParameters(
         command=sys.executable,
         args=["-P", "-m", "blikk_mcp.cli", "serve", "--sandbox"],
-        env={**_without_settings(dict(os.environ)), "BLIKK_LOG_FORMAT": "text", "BLIKK_LOG_LEVEL": "warning"},
+        env={**_without_settings(dict(os.environ)), **PLAIN_LOG},
     )
     async with Client(server) as client:
         transcript.title("1. The agent asks which tools there are")
@@ -134,4 +136,4 @@ def _bank_record(url: str) -> dict[str, Any]:
 
 
 def _without_settings(environ: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if not name.startswith("BLIKK_")}
+    return {name: value for name, value in environ.items() if not name.startswith(table.PREFIX)}

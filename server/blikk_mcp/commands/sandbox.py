@@ -10,6 +10,7 @@ import sys
 import anyio
 
 from blikk_mcp.commands.parser import factor, whole
+from blikk_mcp.settings import table
 from blikk_payments.system.loop_signals import signals_received
 from blikk_payments.system.shell import setting_line
 
@@ -71,8 +72,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
         # The key opens nothing but this sandbox, which forgets it with everything else when it ends.
         sys.stderr.write(
             f"# the sandbox's control API: {running.control_url}\n"
-            + setting_line("BLIKK_BASE_URL", running.base_url)
-            + setting_line("BLIKK_API_KEY", running.api_key)
+            + setting_line(table.BASE_URL.name, running.base_url)
+            + setting_line(table.API_KEY.name, running.api_key)
         )
         sys.stderr.flush()
         line = {"base_url": running.base_url, "api_key": running.api_key, "control_url": running.control_url}
