@@ -245,6 +245,15 @@ async def test_settings_of_the_environment_that_do_not_work_are_definite(
     await channel.aclose()
 
 
+async def test_plain_http_on_this_machine_reads_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than all the rest of a sandbox's payment."""
+    monkeypatch.setattr("certifi.where", lambda: "/nowhere/at/all.pem")
+    async with loopback(as_json(201, CREATED)) as server:
+        channel = client(server.base_url)
+        assert (await channel.create(ORDER)).payment_id
+        await channel.aclose()
+
+
 async def test_a_key_that_cannot_be_a_header_is_definite_and_not_told() -> None:
     """The HTTP library refuses it, and puts it into its error text."""
     async with loopback(as_json(201, CREATED)) as server:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +16,7 @@ from unittest.mock import patch
 import anyio
 import anyio.abc
 from anyio.streams.buffered import BufferedByteReceiveStream
+from jsonschema import Draft202012Validator
 from mcp.client import Client
 
 from blikk_mcp.app import running_app
@@ -58,6 +59,19 @@ def environment(sandbox: RunningSandbox, folder: Path, **more: str) -> dict[str,
     }
 
 
+_check_schema = Draft202012Validator.check_schema
+
+
+@cache
+def _checked(schema: str) -> None:
+    _check_schema(json.loads(schema))
+
+
+def _check_schema_once(schema: Any) -> None:
+    """For clients, each of which checks every tool's schema anew: that takes longer than a payment."""
+    _checked(json.dumps(schema))
+
+
 @asynccontextmanager
 async def connected(environ: Mapping[str, str], mode: Any = "auto", **client: Any) -> AsyncGenerator[Client]:
     """A real client connected to the server in memory. `mode` is `legacy` for the handshake era."""
@@ -67,11 +81,12 @@ async def connected(environ: Mapping[str, str], mode: Any = "auto", **client: An
         settings = read_settings(dict(environ))
     except SettingsError as error:
         settings = error
-    async with (
-        running_app(settings, redactor_of(*secrets)) as server,
-        Client(server, mode=mode, **client) as connection,
-    ):
-        yield connection
+    with patch.object(Draft202012Validator, "check_schema", _check_schema_once):
+        async with (
+            running_app(settings, redactor_of(*secrets)) as server,
+            Client(server, mode=mode, **client) as connection,
+        ):
+            yield connection
 
 
 async def call(client: Client, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,6 @@ def in_shape(result: Result) -> Result:
     """The result, once it is sure that it is one flat object of the one shape."""
     told = result.model_dump(mode="json")
     assert [error.message for error in SHAPE.iter_errors(told)] == []  # pyright: ignore[reportUnknownMemberType]
-    assert LIST_SHAPE.is_valid(told) or not result.error_code  # pyright: ignore[reportUnknownMemberType]
+    assert not result.error_code or LIST_SHAPE.is_valid(told)  # pyright: ignore[reportUnknownMemberType]
     assert [name for name, value in told.items() if not isinstance(value, (str, int, bool))] == []
     return result

@@ -62,7 +62,8 @@ def joined(first: str, second: str) -> list[str]:
 
 def columns(text: str) -> int:
     """Count the columns of a terminal that a text takes: two for a wide character."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    widths = [*map(unicodedata.east_asian_width, text)]
+    return len(widths) + widths.count("W") + widths.count("F")
 
 
 def _unlinked(text: str) -> str:
@@ -108,7 +109,7 @@ def _fit(paragraph: str) -> list[str]:
 
 def _cut(text: str) -> tuple[str, str]:
     """The longest beginning that fits a line, and what is left."""
-    end = len(text)
+    end = min(len(text), LINE_COLUMNS)  # no character takes less than one column
     while columns(text[:end]) > LINE_COLUMNS:
         end -= 1
     return text[:end], text[end:]

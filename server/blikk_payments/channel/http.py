@@ -6,6 +6,7 @@ request, and the request holds the key.)
 
 from __future__ import annotations
 
+import ssl
 import zlib
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -73,7 +74,9 @@ class Http:
     ) -> None:
         self._base_url = base_url
         self._auth = ApiKeyAuth(api_key)
-        context = tls_context(trust_env=trust_env)
+        # Plain HTTP is for this machine alone, and reading certificates is slow. Without any, TLS would trust nobody.
+        tls = base_url.startswith("https:")
+        context = tls_context(trust_env=trust_env) if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._extensions = {
             "timeout": httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds).as_dict()
         }

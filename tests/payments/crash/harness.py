@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import ssl
 import sys
 import tempfile
 import urllib.request
@@ -235,24 +234,10 @@ def main(work: Callable[[Plan, Path], Report]) -> None:
     """Do what the plan on the command line says."""
     logging.disable(logging.CRITICAL)
     plan = plan_from(sys.argv[1])
-    if plan.world.real_channel:
-        _read_certificates_once()
     memory = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(dir=memory, prefix="blikk-crash-") as folder, mutated(MUTANTS.get(plan.mutant)):
         report = work(plan, Path(folder))
     sys.stdout.write(json.dumps(asdict(report)))
-
-
-def _read_certificates_once() -> None:
-    """It takes most of a child's time, and plain HTTP needs none."""
-    from blikk_payments.channel import http
-
-    context = http.tls_context(trust_env=False)
-
-    def read_already(*, trust_env: bool) -> ssl.SSLContext:
-        return context
-
-    http.tls_context = read_already
 
 
 if __name__ == "__main__":
