@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CARDS = advertise(EXTENSION, {"mimeTypes": [MIME_TYPE]})
 HOST_PAGE = Path(__file__).with_name("host.html")
 
+NOON = 4_102_488_000
+"""In 2100, in seconds since 1970: what a stopped clock shows."""
+
 PALETTE = {
     "--color-background-primary": "#fbf7ef",
     "--color-text-primary": "#2b2118",
@@ -129,6 +132,20 @@ class Host:
     async def show(self, result: Mapping[str, Any]) -> None:
         """A tool's answer, handed to the card."""
         await self.tell("ui/notifications/tool-result", result)
+
+    async def settles(self) -> None:
+        """Wait until the card has taken in all that it was told and answered."""
+        await self.page.evaluate("settled()")
+
+    async def stop_the_clock(self) -> None:
+        """From now on only `passes` lets time go by: the browser's, which the card sees."""
+        await self.page.clock.install(time=NOON - 60)
+        await self.page.clock.pause_at(NOON)
+
+    async def passes(self, seconds: float) -> None:
+        """Let time go by for the card, and what it then does be answered."""
+        await self.page.clock.run_for(round(seconds * 1000))
+        await self.settles()
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the model's call of a tool does in such a host; its structured result."""

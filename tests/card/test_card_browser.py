@@ -267,11 +267,12 @@ async def test_an_old_answers_link_is_fetched_afresh_before_it_is_shown(host: Ho
     assert await host.noted("opened") == ["https://bank.example/approve/2"]
 
 
-async def test_a_host_that_does_not_open_links_is_told_of(host: Host) -> None:
-    """MCP Apps: `ui/open-link` may be refused."""
+@pytest.mark.parametrize("way", ["result", "error"])
+async def test_a_host_that_does_not_open_links_is_told_of(host: Host, way: str) -> None:
+    """MCP Apps: `ui/open-link` may be refused, by a result that says so or by JSON-RPC's own error."""
     host.scripted = lambda _: answer()
     await host.start()
-    await host.page.evaluate("host.refusesLinks = true")
+    await host.page.evaluate("way => { host.refusesLinks = way }", way)
     await host.show(answer())
     await host.card.get_by_role("button").click()
     await host.says("opening", "The link could not be opened from here. Use the link in the conversation instead.")
