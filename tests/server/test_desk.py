@@ -1,17 +1,29 @@
-"""The desk's own rules: how many calls it takes at once, and that the key is in no argument."""
+"""The desk's own rules: one for the process, how many calls it takes at once, and what a call may bring and report."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from blikk_mcp import payments
 from blikk_mcp.desk import desk
 from blikk_mcp.redaction.redactor import LEAK_LENGTH
+from blikk_payments.service import PaymentService
+from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
-from tests.sandbox_control import received
+from blikk_tools.catalog import catalog
+from blikk_tools.listing import PaymentList
+from blikk_tools.result import Result
+from blikk_tools.tool import Call, Tool
+from tests.sandbox_control import control, received
 from tests.server.running import PAYMENT, call, connected, environment
 
 pytestmark = pytest.mark.anyio
@@ -51,3 +63,66 @@ async def test_a_part_of_the_key_is_no_argument_save_in_an_id_which_may_hold_it_
         by_whole = await call(client, "get_payment_status", {"payment_id": whole})
         assert "API key" in by_whole["error_message"]
     assert received(sandbox) == []
+
+
+async def test_requests_that_come_at_once_find_one_desk(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second service would have a poller and limits of its own."""
+    opened: list[PaymentService] = []
+    running_service = payments.running_service
+
+    @asynccontextmanager
+    async def counted(*collaborators: Any) -> AsyncGenerator[PaymentService]:
+        async with running_service(*collaborators) as service:
+            opened.append(service)
+            await anyio.lowlevel.checkpoint()
+            yield service
+
+    monkeypatch.setattr(payments, "running_service", counted)
+    async with connected(environ) as client, anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(call, client, "list_payments", dict[str, Any]())
+    assert len(opened) == 1
+
+
+async def test_whatever_a_tool_reports_the_client_hears_progress_that_rises(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MCP: the value must rise with each report. A tool may wait twice in a call, each time from the beginning."""
+
+    def reporting(tool: Tool) -> Tool:
+        async def run(call: Call, arguments: Mapping[str, Any] | None) -> Result | PaymentList:
+            for done_seconds in (0.0, 2.0, 2.0, 1.0, 3.0):
+                await call.progress(done_seconds, 2.5, "waiting")
+            return await tool.run(call, arguments)
+
+        return replace(tool, run=run)
+
+    def reporting_catalog(*, read_only: bool) -> dict[str, Tool]:
+        return {name: reporting(tool) for name, tool in catalog(read_only=read_only).items()}
+
+    heard: list[tuple[float, float | None]] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, total))
+
+    monkeypatch.setattr(desk, "catalog", reporting_catalog)
+    async with connected(environ) as client:
+        await client.call_tool("list_payments", {}, progress_callback=hear)
+    assert heard == [(0.0, 2.5), (2.0, 2.5), (3.0, 3.0)]
+
+
+async def test_a_link_that_replaces_one_of_an_earlier_call_says_so(
+    environ: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """The person has two links then, and only the newer one works: what was given is remembered from call to call."""
+    control(sandbox, "lives", {"life": "onboarding"})
+    async with connected(environ) as client:
+        created = await call(client, "create_payment", PAYMENT)
+        await approve(created["approval_url"], decision="complete")
+        control(sandbox, "clock", {"advance_seconds": 5})
+        later = await call(client, "get_payment_status", {"payment_id": created["payment_id"]})
+    assert later["approval_url"] not in ("", created["approval_url"])
+    replaces = "takes the place of"
+    assert (replaces in created["human_instruction"], replaces in later["human_instruction"]) == (False, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -26,6 +27,9 @@ from tests.server.running import LIMIT_SECONDS, PAYMENT, Process, environment, i
 pytestmark = pytest.mark.anyio
 
 HEAVY = {"mcp", "mcp_types", "pydantic", "asyncio", "anyio", "httpx", "sqlite3", "argparse", "logging"}
+IDLE_SECONDS = 0.3
+"""A line that was written before is there sooner."""
+
 MAKE_DOCS = "the front door answers otherwise than the server: `make docs` writes its file anew"
 
 
@@ -67,8 +71,10 @@ def test_another_version_of_the_sdk_or_of_ours_has_no_door(tmp_path: Path) -> No
         file.write_text(json.dumps({**stored, "versions": {**stored["versions"], name: "0.0.0"}}), encoding="utf-8")
         assert read_answers(DoorSettings(), str(file)) is None
     assert read_answers(DoorSettings(), str(tmp_path / "none.json")) is None
-    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
-    assert read_answers(DoorSettings(), str(tmp_path / "broken.json")) is None
+    broken = tmp_path / "broken.json"
+    for text in ("{", "{}", *(json.dumps({**stored, part: {}}) for part in ("answers", "results"))):
+        broken.write_text(text, encoding="utf-8")
+        assert read_answers(DoorSettings(), str(broken)) is None
 
 
 @pytest.mark.parametrize("words", ["true", "1", "YES", "false", "0", "no", "", " true ", "${env:X}", "on", "perhaps"])
@@ -105,6 +111,7 @@ NOT_FOR_THE_DOOR = {
     "a call": line("tools/call", {"name": "list_payments", "arguments": {}}),
     "the other era's envelope": line("tools/list", answers.ENVELOPE),
     "half a character": line("tools/list", {"_meta": {"x/y": "\ud83d"}}),
+    "half a character in capitals": line("tools/list", {"_meta": {"x/y": "\ud83d"}}).replace(b"\\ud83d", b"\\uD83D"),
     "a name of the protocol's own": line("tools/list", {"_meta": {"io.modelcontextprotocol/logLevel": "debug"}}),
     "a second handshake": line("initialize", initialize()),
     "no JSON": b"{bad",
@@ -177,6 +184,46 @@ def test_a_key_made_of_our_own_words_is_not_said_at_the_door() -> None:
     assert door(DoorSettings(key=f"xx{text[40:80]}xx")).answer(line("initialize", initialize())) is None
     assert door(DoorSettings(key=text[40:50])).answer(line("initialize", initialize())) is None
     assert door(DoorSettings(key="3q8Wz-no-key-of-anybody")).answer(line("initialize", initialize())) is not None
+
+
+PING, INITIALIZE = line("ping"), line("initialize", initialize())
+INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+DISCOVER, MODERN_LIST = line("server/discover", answers.ENVELOPE), line("tools/list", answers.ENVELOPE)
+LIST, CALL = line("tools/list", {}), line("tools/call", {"name": "list_payments", "arguments": {}})
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ([CALL], []),
+        ([INITIALIZE, INITIALIZED, LIST, PING, CALL], [INITIALIZE, INITIALIZED]),
+        ([INITIALIZE, INITIALIZED, INITIALIZED, CALL], [INITIALIZE, INITIALIZED]),
+        ([INITIALIZE, CALL], [INITIALIZE]),
+        ([PING, PING, INITIALIZE, LIST, CALL], [PING, INITIALIZE]),
+        ([DISCOVER, DISCOVER, CALL], []),
+        ([DISCOVER, INITIALIZE, INITIALIZED, CALL], [INITIALIZE, INITIALIZED]),
+        ([DISCOVER, MODERN_LIST, MODERN_LIST, CALL], [MODERN_LIST]),
+        ([INITIALIZE, INITIALIZED, PING], [INITIALIZE, INITIALIZED]),
+    ],
+)
+def test_the_lines_that_brought_the_client_where_it_is_are_handed_over_and_no_others(
+    said: list[bytes], kept: list[bytes]
+) -> None:
+    """What chose the era and what the SDK's server counts on, each once; the rest was answered and is over."""
+    reads, client_writes = os.pipe()
+    client_reads, writes = os.pipe()
+    known = read_answers(DoorSettings())
+    assert known is not None, MAKE_DOCS
+    wire = Wire(reads, writes)
+    wire.start()
+    os.write(client_writes, b"".join(text + b"\n" for text in said))
+    handover = FrontDoor(wire, known).serve(idle_seconds=IDLE_SECONDS)
+    assert handover is not None
+    assert (list(handover.replayed), handover.line) == (kept, CALL if CALL in said else None)
+    wire.drain(LIMIT_SECONDS)
+    os.close(client_writes)
+    for fd in (client_reads, writes, reads):
+        os.close(fd)
 
 
 def modules_of(arguments: Sequence[str], stdin: bytes) -> tuple[set[str], list[dict[str, Any]]]:

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
+import mcp_types as types
 import pytest
 
 from blikk_mcp.logs import log_event, start_logging
 from blikk_mcp.redaction.redactor import Redactor
+from blikk_payments.service import PaymentService
 from blikk_sandbox.running import RunningSandbox
 from tests.server.canary import find
 from tests.server.running import PAYMENT, call, connected, environment, spawned
@@ -70,6 +73,39 @@ async def test_a_call_is_one_line_with_its_outcome(sandbox: RunningSandbox, tmp_
     assert first["payment_id"] == created["payment_id"]
     assert (second["outcome"], second["error_code"]) == ("refused", "invalid_arguments")
     assert first["call"] != second["call"]
+
+
+@pytest.mark.anyio
+async def test_a_call_has_its_line_however_it_ends(
+    stream: io.StringIO, sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list, a question to the person, a call that the client gave up, and a defect, whose cause is in a line before."""
+
+    async def person(context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+        return types.ElicitResult(action="decline")
+
+    environ = environment(sandbox, tmp_path, BLIKK_ASK_ABOVE_ISK="500")
+    async with connected(environ, elicitation_callback=person) as client:
+        await call(client, "list_payments", {})
+        await call(client, "create_payment", PAYMENT)
+        created = await call(client, "create_payment", {**PAYMENT, "amount": 500})
+        async with anyio.create_task_group() as tasks:
+            wait = {"payment_id": created["payment_id"], "human_informed": True}
+            tasks.start_soon(client.call_tool, "await_payment", wait)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        monkeypatch.setattr(PaymentService, "status", None)
+        await call(client, "get_payment_status", {"payment_id": created["payment_id"]})
+    told = [(line["event"], line.get("outcome"), line.get("error_code")) for line in lines(stream)]
+    assert told == [
+        ("tool_call", "listed", None),
+        ("tool_call", "asked", None),
+        ("tool_call", "refused", "confirmation_declined"),
+        ("tool_call", "needs_human", None),
+        ("tool_call", "cancelled", None),
+        ("a tool failed unexpectedly", None, None),
+        ("tool_call", "unknown", "internal_error"),
+    ]
 
 
 @pytest.mark.anyio

@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
-from blikk_mcp.sandboxed import loopback_origin
+from blikk_mcp.sandboxed import loopback_origin, sandbox_at
+from blikk_mcp.settings.values import SettingsError
 from blikk_sandbox.running import RunningSandbox, run_sandbox_in_thread
 from tests.sandbox_control import control, paid, received
 from tests.server.running import PAYMENT, Process, spawned
@@ -138,6 +139,20 @@ async def test_where_no_sandbox_answers_every_call_says_so(tmp_path: Path) -> No
     assert (result["error_code"], result["environment"]) == ("not_configured", "sandbox")
     assert "--sandbox-at" in result["error_message"]
     assert "blikk-mcp sandbox" in result["error_message"]
+
+
+def test_a_sandbox_that_hangs_holds_a_start_up_for_seconds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's own patience with `initialize` is a minute at most."""
+    asked: list[float] = []
+
+    def hanging(host: str, port: int, timeout: float) -> None:
+        asked.append(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr("blikk_mcp.sandboxed.HTTPConnection", hanging)
+    assert isinstance(sandbox_at("http://127.0.0.1:8085", {}).settings, SettingsError)
+    assert len(asked) == 1
+    assert 1 <= asked[0] <= 5
 
 
 @pytest.mark.parametrize(

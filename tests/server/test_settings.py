@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from blikk_mcp.settings.settings import (
 )
 from blikk_mcp.settings.surface import SURFACE_WORDS
 from blikk_mcp.settings.table import Setting
-from blikk_mcp.settings.values import SettingsError
+from blikk_mcp.settings.values import SettingsError, profile_notice
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import PaymentNotFound, PolicyDenied
 from blikk_tools.catalog import ALL_TOOLS
@@ -45,7 +46,7 @@ def problems(**environ: str) -> list[str]:
 def test_a_key_is_all_that_is_needed() -> None:
     """Every other setting has a default, and the limits' defaults are limits."""
     got = settings()
-    assert (got.base_url, got.environment) == (PRODUCTION_URL, "production")
+    assert (got.base_url, got.environment) == ("https://api.blikk.tech/paymentchannel", "production")
     assert (got.max_amount_isk, got.daily_limit_isk, got.creates_per_minute) == (100_000, 500_000, 10)
     assert (got.wait_seconds, got.max_wait_seconds, got.read_only, got.language) == (25, 45, False, "en")
     assert isinstance(got.ledger, Path)
@@ -92,6 +93,13 @@ def test_a_key_that_cannot_be_a_header_is_refused_and_not_repeated(key: str) -> 
     """Seen leaking: such a key ends up in the HTTP library's error text."""
     (problem,) = problems(BLIKK_API_KEY=key)
     assert key == "short" or key.strip() not in problem
+
+
+@pytest.mark.parametrize("around", [" {}", "{} ", "{}\n", "{}\r\n", "\t{}", "{}\xa0"])
+def test_white_space_around_a_key_is_not_taken_off(around: str) -> None:
+    """A key with a space at its end is another key; whoever set it has to see it."""
+    (problem,) = problems(BLIKK_API_KEY=around.format(KEY))
+    assert "spaces, line breaks" in problem or "non-ASCII" in problem
 
 
 def test_a_key_file_may_end_in_a_line_break(tmp_path: Path) -> None:
@@ -688,3 +696,49 @@ def test_the_bounds_of_values_are_in_and_one_more_is_out() -> None:
     ):
         (problem,) = problems(**{name: value})
         assert problem.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("BLIKK_MAX_AMOUNT_ISK", "1.000", "must be whole krónur, digits only"),
+        ("BLIKK_ASK_ABOVE_ISK", "1,000", "must be whole krónur, digits only"),
+        ("BLIKK_WAIT_SECONDS", "2.5", "must be a whole number, digits only"),
+        ("BLIKK_READ_ONLY", "maybe", "must be true or false"),
+        ("BLIKK_FRONT_DOOR", "ajar", "must be true or false"),
+        ("BLIKK_LANGUAGE", "de", "must be one of en, is"),
+        ("BLIKK_LOG_LEVEL", "loud", "must be one of debug, info, warning, error"),
+        ("BLIKK_LOG_FORMAT", "xml", "must be one of json, text"),
+        ("BLIKK_ALLOWED_CREDITORS", ",", "lists nobody: say `any` to allow any creditor"),
+        (
+            "BLIKK_ALLOWED_CREDITORS",
+            f"{IBAN},12345",
+            "entry 2 is no IBAN, no 12-digit account and no 10-digit kennitala",
+        ),
+        (
+            "BLIKK_SCA_HOSTS",
+            "https://bank.is",
+            "must be host names like bank.example.is, comma-separated, with no scheme and no path",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_by_the_rule_it_breaks(name: str, text: str, said: str) -> None:
+    """Whoever reads it can correct it without another page; and the value itself is not repeated."""
+    assert problems(**{name: text}) == [f"{name}: {said}"]
+
+
+def test_on_windows_a_key_file_and_a_ledger_outside_of_the_own_folder_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There nobody checks who may read them: the operator has to hear of each."""
+    monkeypatch.setattr(
+        "blikk_mcp.settings.settings.profile_notice", functools.partial(profile_notice, platform="win32")
+    )
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "own"))
+    monkeypatch.setenv("HOME", str(tmp_path / "own"))
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    key_file.chmod(0o600)
+    given = {"BLIKK_API_KEY": "", "BLIKK_API_KEY_FILE": str(key_file), "BLIKK_LEDGER": str(tmp_path / "l.sqlite3")}
+    told = [notice.partition(":")[0] for notice in settings(**given).notices]
+    assert told == ["BLIKK_API_KEY_FILE", "BLIKK_LEDGER"]

@@ -11,14 +11,20 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from unittest.mock import Mock
 
 import anyio
 import pytest
 
+from blikk_mcp.app import running_app
+from blikk_mcp.redaction.process import redactor_of
+from blikk_mcp.settings.settings import read_settings
 from blikk_mcp.stderr import MAX_UNWRITTEN_CHARACTERS, QueuedStderr
-from blikk_mcp.transports.wire import MAX_HELD_BYTES, MAX_LINE_BYTES, MAX_UNSENT_BYTES
+from blikk_mcp.transports import stdio
+from blikk_mcp.transports.front_door import Handover
+from blikk_mcp.transports.wire import MAX_HELD_BYTES, MAX_LINE_BYTES, MAX_UNSENT_BYTES, Wire
 from blikk_sandbox.running import RunningSandbox
-from tests.server.running import LIMIT_SECONDS, Process, environment, inherited, spawned
+from tests.server.running import LIMIT_SECONDS, PipedServer, Process, environment, inherited, spawned
 
 pytestmark = pytest.mark.anyio
 
@@ -167,3 +173,41 @@ def test_stderr_that_is_closed_is_no_error() -> None:
         stderr.write("a line\n")
         stderr.finish()
     os.close(write)
+
+
+def test_a_text_for_stderr_that_is_larger_than_the_queue_is_dropped_as_a_whole() -> None:
+    """One huge traceback must not take the memory that the queue may not."""
+    read, write = os.pipe()
+    stderr = QueuedStderr(write)
+    stderr.write("x" * (MAX_UNWRITTEN_CHARACTERS + 1))
+    stderr.write("after\n")
+    text = ""
+    while not {"after", "read it"} <= {line.removesuffix("\n")[-7:].strip() for line in text.splitlines()}:
+        text += os.read(read, 65_536).decode()
+    assert sorted(text.splitlines()) == ["1 lines for stderr were dropped: nobody read it", "after"]
+    os.close(write)
+    os.close(read)
+
+
+async def test_a_client_that_closes_its_end_of_stdout_ends_the_server(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads no answers can ask for nothing, though it goes on writing."""
+    monkeypatch.setattr(stdio, "exit_soon", Mock())
+    pipes = PipedServer()
+    wire = Wire(pipes.reads, pipes.writes)
+    wire.start()
+    await pipes.stdout.aclose()
+
+    async def write() -> None:
+        while True:
+            await pipes.stdin.send(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+
+    async with running_app(read_settings(dict(environ)), redactor_of()) as server, anyio.create_task_group() as tasks:
+        tasks.start_soon(write)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            assert await stdio.serve_stdio(server, str, wire, Handover()) == 0
+        tasks.cancel_scope.cancel()
+    await pipes.stdin.aclose()
+    os.close(pipes.reads)
+    os.close(pipes.writes)

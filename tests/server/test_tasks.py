@@ -166,6 +166,9 @@ async def test_where_there_is_nothing_to_wait_for_there_is_no_task(
             result = await client.wait(payment_id)
             told = result["structuredContent"]
             assert (result["resultType"], told["outcome"], told["error_code"]) == ("complete", outcome, code)
+        reads = len(client.house.channel.read_at)
+        await client.wait("pay-no-such")
+        assert len(client.house.channel.read_at) == reads + 1
         wrong = (await client.wait(wait_seconds="5"))["structuredContent"]
         assert wrong["error_code"] == "invalid_arguments"
 

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from blikk_mcp.transports.wire import MAX_HELD_BYTES, READ_BYTES, Wire
+from blikk_mcp.transports import wire as wire_module
+from blikk_mcp.transports.wire import MAX_HELD_BYTES, READ_BYTES, STALL_SECONDS, Wire
 from tests.server.running import LIMIT_SECONDS
 
 LINE = b"x" * 1023 + b"\n"
 LINES = 4 * MAX_HELD_BYTES // len(LINE)
 PIPE_BYTES = 64 * 1024
+PIECES = 20
+LONGEST_SECONDS = 0.01
 
 
 class Pipes:
@@ -35,6 +38,11 @@ class Pipes:
     def write(self, data: bytes) -> None:
         """Write as a client does; it waits while the pipe is full."""
         self.written_bytes += os.write(self._client_writes, data)
+
+    def read(self, size: int) -> None:
+        """Read as much as this of what the server says."""
+        while size:
+            size -= len(os.read(self.client_reads, size))
 
     def hang_up(self) -> None:
         """Close the client's end."""
@@ -83,3 +91,78 @@ def test_a_byte_order_mark_is_skipped_at_the_start_alone_and_lines_without_a_let
     pipes.write(mark + b"first\n\n  \r\n" + mark + b"second\n")
     pipes.hang_up()
     assert [pipes.wire.next_line(LIMIT_SECONDS) for _ in range(3)] == [b"first", mark + b"second", None]
+
+
+class Clock:
+    """Stands in for `time` where the wire looks at it, and moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+@pytest.mark.parametrize(("reads_on", "kept"), [(True, 3), (False, 0)], ids=["slowly", "no more"])
+def test_a_client_that_hung_up_is_gone_when_it_reads_nothing_for_a_while_and_not_while_it_reads_slowly(
+    pipes: Pipes, monkeypatch: pytest.MonkeyPatch, reads_on: bool, kept: int
+) -> None:
+    """`printf … | blikk-mcp | less`: every pause is short, one answer takes long, and what was asked is answered."""
+    clock, looked = Clock(), threading.Semaphore(0)
+    is_abandoned = Wire._is_abandoned  # pyright: ignore[reportPrivateUsage] - asked only while the reader waits
+
+    def look(wire: Wire) -> bool:
+        gone = is_abandoned(wire)
+        looked.release()
+        return gone
+
+    def wait_for_a_look() -> None:
+        while looked.acquire(blocking=False):
+            pass
+        for _ in range(2):  # one may have begun before
+            assert looked.acquire(timeout=LIMIT_SECONDS)
+
+    monkeypatch.setattr(wire_module, "time", clock)
+    monkeypatch.setattr(wire_module, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(wire_module, "MAX_HELD_BYTES", 2)
+    monkeypatch.setattr(Wire, "_is_abandoned", look)
+    wire = pipes.wire
+    wire.start()
+    wire.send(b"x" * PIECES * READ_BYTES)
+    pipes.write(b"1\n2\n3\n")
+    pipes.hang_up()
+    for _ in range(PIECES if reads_on else 0):
+        pipes.read(READ_BYTES)
+        wait_for_a_look()
+        clock.now += STALL_SECONDS / 5
+    if not reads_on:
+        wait_for_a_look()
+        clock.now += STALL_SECONDS
+    taken = 0
+    while wire.next_line(LIMIT_SECONDS) is not None:
+        taken += 1
+    assert taken == kept
+
+
+@pytest.mark.parametrize("seconds", [None, LIMIT_SECONDS])
+def test_where_a_signal_is_not_heard_in_a_wait_no_wait_is_long(
+    pipes: Pipes, monkeypatch: pytest.MonkeyPatch, seconds: float | None
+) -> None:
+    """On Windows a Ctrl-C is heard between two waits."""
+    waits: list[float | None] = []
+    wait, here = threading.Condition.wait, threading.get_ident()
+
+    def recorded(condition: threading.Condition, timeout: float | None = None) -> bool:
+        if threading.get_ident() == here:
+            waits.append(timeout)
+            if len(waits) == 3 or timeout != LONGEST_SECONDS:
+                pipes.write(LINE)
+        return wait(condition, timeout)
+
+    monkeypatch.setattr(wire_module, "LONGEST_WAIT_SECONDS", LONGEST_SECONDS)
+    pipes.wire.start()
+    monkeypatch.setattr(threading.Condition, "wait", recorded)
+    assert pipes.wire.next_line(seconds) == LINE[:-1]
+    assert set(waits) == {LONGEST_SECONDS}
+    pipes.hang_up()
