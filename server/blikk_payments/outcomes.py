@@ -10,8 +10,8 @@ from datetime import datetime
 
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.ledger.protocol import Ledger
-from blikk_payments.ledger.stored import apply_answer
-from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.ledger.stored import apply_answer, now_refused, now_unknown
+from blikk_payments.models import PaymentRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,7 @@ class NotMade:
 
     def apply(self, record: PaymentRecord, now: datetime) -> PaymentRecord:
         """The record once it is definite that no payment was made."""
-        return replace(
-            record, state=ClaimState.REFUSED, refusal_code=self.code, bank_text=self.bank_text, updated_at=now
-        )
+        return now_refused(record, self.code, self.bank_text, now)
 
     def write(self, ledger: Ledger, record: PaymentRecord, now: datetime) -> PaymentRecord:
         """See `Ledger.refused`."""
@@ -56,7 +54,7 @@ class Unknown:
 
     def apply(self, record: PaymentRecord, now: datetime) -> PaymentRecord:
         """The record once nobody can tell what became of it."""
-        return replace(record, state=ClaimState.UNKNOWN, bank_text=self.bank_text, updated_at=now)
+        return replace(now_unknown(record, now), bank_text=self.bank_text)
 
     def write(self, ledger: Ledger, record: PaymentRecord, now: datetime) -> PaymentRecord:
         """See `Ledger.unknown`."""

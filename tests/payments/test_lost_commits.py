@@ -54,7 +54,7 @@ def lost_commits(place: str, folder: Path) -> Lost:
         async with service_over(CountingBank(record), ledger) as service:
             return (await service.create(intent(KEY, creditor_name=KEY))).payment.state.value
 
-    with SqlLedger(AnswersLost(_engine(place))) as ledger:
+    with SqlLedger(lambda: AnswersLost(_engine(place))) as ledger:
         backend, options = virtual_time()
         state = anyio.run(pay, backend=backend, backend_options=options)
         facts = ledger.facts(intent(OTHER_KEY), window_minutes=0, now=START)

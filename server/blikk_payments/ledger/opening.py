@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
@@ -13,11 +10,8 @@ from blikk_payments.ledger.pool import POSTGRES_TURNS, SQLITE_TURNS
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.sql.copying import copy_ledger
 from blikk_payments.ledger.sql.ledger import SqlLedger
-from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.ledger.sqlite.backup import back_up
 from blikk_payments.ledger.sqlite.engine import BUSY_TIMEOUT_SECONDS, SqliteEngine, Timer, run_later
-
-T = TypeVar("T")
 
 
 class SqliteLedger(SqlLedger):
@@ -35,9 +29,10 @@ class SqliteLedger(SqlLedger):
         busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
         timer: Timer = run_later,
     ) -> None:
-        engine = SqliteEngine(path, environment=environment, busy_timeout_seconds=busy_timeout_seconds, timer=timer)
-        super().__init__(engine, process)
-        self._sqlite = engine
+        self._sqlite = SqliteEngine(
+            path, environment=environment, busy_timeout_seconds=busy_timeout_seconds, timer=timer
+        )
+        super().__init__(lambda: self._sqlite, process)
 
     def back_up(self, target: Path) -> None:
         """Copy the ledger into a new private file, and verify the copy.
@@ -46,46 +41,6 @@ class SqliteLedger(SqlLedger):
             LedgerUnavailable: it was not made; nothing was overwritten.
         """
         back_up(self._sqlite, target)
-
-
-class _OnFirstUse(Engine):
-    """Makes an engine when it is first needed: until then nothing of the driver is imported."""
-
-    def __init__(self, make: Callable[[], Engine]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._made: Engine | None = None
-
-    def write(self, work: Callable[[Rows], T]) -> T:
-        """See `Engine.write`."""
-        return self._engine().write(work)
-
-    def read(self, work: Callable[[Rows], T]) -> T:
-        """See `Engine.read`."""
-        return self._engine().read(work)
-
-    def exists(self) -> bool:
-        """See `Engine.exists`."""
-        return self._engine().exists()
-
-    def check(self) -> list[str]:
-        """See `Engine.check`."""
-        return self._engine().check()
-
-    def forget(self) -> None:
-        """See `Engine.forget`."""
-        self._engine().forget()
-
-    def close(self) -> None:
-        """See `Engine.close`."""
-        if self._made is not None:
-            self._made.close()
-
-    def _engine(self) -> Engine:
-        with self._lock:
-            if self._made is None:
-                self._made = self._make()
-            return self._made
 
 
 def open_ledger(
@@ -103,7 +58,7 @@ def open_ledger(
 
         return PostgresEngine(location, password=password, environment=environment)
 
-    return SqlLedger(_OnFirstUse(make), process)
+    return SqlLedger(make, process)
 
 
 def turns_at(location: Path | str) -> int:

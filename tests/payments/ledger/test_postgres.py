@@ -44,7 +44,7 @@ def address(postgres: PostgresServer) -> str:
 
 @pytest.fixture
 def ledger(address: str) -> Iterator[SqlLedger]:
-    with SqlLedger(PostgresEngine(address)) as opened:
+    with SqlLedger(lambda: PostgresEngine(address)) as opened:
         yield opened
 
 
@@ -78,7 +78,7 @@ def test_a_connection_that_is_lost_around_a_commit_leaves_one_row_and_the_right_
         "refused": lambda ledger: ledger.refused(KEY, 1, code="c", bank_text="", now=NOON),
         "unknown": lambda ledger: ledger.unknown(KEY, 1, reason="r", now=NOON),
     }
-    with SqlLedger(PostgresEngine(address)) as ledger:
+    with SqlLedger(lambda: PostgresEngine(address)) as ledger:
         if step == "claim":
             ledger.check_writable()
         else:
@@ -123,7 +123,7 @@ def test_idle_connections_that_were_cut_are_replaced(address: str, ledger: SqlLe
 async def test_the_one_lock_is_held_for_few_round_trips(address: str) -> None:
     """Everybody else waits meanwhile: with 1 ms to the database, ten round trips more halve what a fleet can do."""
     async with wired(address) as wire:
-        with SqlLedger(PostgresEngine(wire.address)) as ledger:
+        with SqlLedger(lambda: PostgresEngine(wire.address)) as ledger:
             await anyio.to_thread.run_sync(claim, ledger)
             for step in (
                 lambda: claim(ledger, OTHER_KEY),
@@ -138,7 +138,7 @@ async def test_the_one_lock_is_held_for_few_round_trips(address: str) -> None:
 @pytest.mark.slow
 def test_a_stopped_database_makes_the_ledger_unavailable_until_it_runs_again() -> None:
     """Nothing hangs and nothing is lost."""
-    with running_postgres() as server, SqlLedger(PostgresEngine(server.database())) as ledger:
+    with running_postgres() as server, SqlLedger(lambda: PostgresEngine(server.database())) as ledger:
         claim(ledger)
         server.stop()
         for _ in range(2):
@@ -157,8 +157,8 @@ def test_a_database_that_falls_silent_is_given_up_by_the_watchdog() -> None:
     with running_postgres() as server:
         address = server.database()
         with (
-            SqlLedger(PostgresEngine(address)) as ledger,
-            SqlLedger(PostgresEngine(address, watchdog_seconds=0.5)) as impatient,
+            SqlLedger(lambda: PostgresEngine(address)) as ledger,
+            SqlLedger(lambda: PostgresEngine(address, watchdog_seconds=0.5)) as impatient,
         ):
             claim(ledger)
             impatient.exists()
@@ -175,7 +175,7 @@ def test_a_database_that_falls_silent_is_given_up_by_the_watchdog() -> None:
 
 def test_our_own_work_is_not_taken_for_the_silence_of_the_database(address: str) -> None:
     """A long history is hashed between two statements."""
-    with SqlLedger(PostgresEngine(address, watchdog_seconds=1.0)) as ledger:
+    with SqlLedger(lambda: PostgresEngine(address, watchdog_seconds=1.0)) as ledger:
         over = threading.Event()
 
         def slow(facts: Any) -> None:
@@ -190,7 +190,7 @@ def test_whoever_holds_the_lock_too_long_is_not_waited_for(
     """A stuck transaction of somebody else's."""
     monkeypatch.setattr(postgres_engine, "LOCK_MILLISECONDS", 100)
     claim(ledger)
-    with SqlLedger(PostgresEngine(address)) as hasty, psycopg.connect(address) as stuck:
+    with SqlLedger(lambda: PostgresEngine(address)) as hasty, psycopg.connect(address) as stuck:
         stuck.execute("SELECT value FROM meta WHERE name = 'head' FOR UPDATE")
         with pytest.raises(LedgerUnavailable) as busy:
             claim(hasty, OTHER_KEY)
@@ -207,12 +207,12 @@ def test_a_database_without_fsync_is_refused() -> None:
         deadline = time.monotonic() + 10
         while sql(address, "SHOW fsync") != [("off",)]:
             assert time.monotonic() < deadline
-        with SqlLedger(PostgresEngine(address)) as ledger:
+        with SqlLedger(lambda: PostgresEngine(address)) as ledger:
             with pytest.raises(LedgerUnavailable) as refused:
                 claim(ledger)
             assert refused.value.message == UNSAFE
         assert sql(address, "SELECT to_regclass('payments')") == [(None,)]
-        with SqlLedger(PostgresEngine(address, requires_fsync=False)) as ledger:
+        with SqlLedger(lambda: PostgresEngine(address, requires_fsync=False)) as ledger:
             assert claim(ledger).fresh
 
 
@@ -245,7 +245,7 @@ class OvertakenEngine(PostgresEngine):
 def test_a_restored_database_is_refused_by_the_newest_payment_though_its_thread_was_overtaken(address: str) -> None:
     """Eight threads write: whichever returns last does not decide what is the newest."""
     engine = OvertakenEngine(address)
-    with SqlLedger(engine) as ledger:
+    with SqlLedger(lambda: engine) as ledger:
         ledger.check_writable()
         engine.meanwhile = lambda: claim(ledger, OTHER_KEY)
         claim(ledger)
@@ -259,7 +259,7 @@ def test_a_restored_database_is_refused_by_the_newest_payment_though_its_thread_
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_clock_that_differs_from_the_databases_is_refused(address: str, hours: int) -> None:
     """Limits and windows are reckoned by it, on several machines."""
-    with SqlLedger(PostgresEngine(address, wall_clock=lambda: time.time() + 3600 * hours)) as ledger:
+    with SqlLedger(lambda: PostgresEngine(address, wall_clock=lambda: time.time() + 3600 * hours)) as ledger:
         with pytest.raises(LedgerUnavailable) as refused:
             claim(ledger)
         assert refused.value.message == SKEWED
@@ -270,7 +270,7 @@ def test_servers_that_start_at_once_make_one_ledger(address: str) -> None:
     barrier = threading.Barrier(4)
 
     def start(number: int) -> bool:
-        with SqlLedger(PostgresEngine(address)) as ledger:
+        with SqlLedger(lambda: PostgresEngine(address)) as ledger:
             barrier.wait(10)
             return ledger.claim(intent(), allow, window_minutes=0, now=NOON).fresh
 
@@ -290,10 +290,10 @@ def test_tables_of_another_program_are_refused_and_left_alone(address: str, ledg
 
 def test_a_ledger_of_a_newer_version_is_refused(address: str) -> None:
     """Its rows may mean something else."""
-    with SqlLedger(PostgresEngine(address)) as ledger:
+    with SqlLedger(lambda: PostgresEngine(address)) as ledger:
         claim(ledger)
     sql(address, "UPDATE meta SET value = '1000' WHERE name = 'version'")
-    with SqlLedger(PostgresEngine(address)) as ledger, pytest.raises(LedgerUnavailable) as refused:
+    with SqlLedger(lambda: PostgresEngine(address)) as ledger, pytest.raises(LedgerUnavailable) as refused:
         claim(ledger)
     assert refused.value.message == NEWER
 
@@ -350,7 +350,7 @@ def test_a_role_that_may_not_make_the_ledger_is_told_so_before_the_first_payment
     grants: list[str], address: str
 ) -> None:
     """By whoever only asks whether there is a ledger, too: it would else hear that the first payment makes it."""
-    with SqlLedger(PostgresEngine(as_a_new_role(address, *grants))) as ledger:
+    with SqlLedger(lambda: PostgresEngine(as_a_new_role(address, *grants))) as ledger:
         for use in (ledger.exists, ledger.check_writable):
             with pytest.raises(LedgerUnavailable) as refused:
                 use()
@@ -360,7 +360,7 @@ def test_a_role_that_may_not_make_the_ledger_is_told_so_before_the_first_payment
 def test_a_role_that_may_only_read_the_tables_is_told_what_it_needs(address: str, ledger: SqlLedger) -> None:
     claim(ledger)
     reader = as_a_new_role(address, "GRANT USAGE ON SCHEMA {schema}", "GRANT SELECT ON ALL TABLES IN SCHEMA {schema}")
-    with SqlLedger(PostgresEngine(reader)) as other:
+    with SqlLedger(lambda: PostgresEngine(reader)) as other:
         assert other.exists()
         with pytest.raises(LedgerUnavailable) as refused:
             other.check_writable()
@@ -371,7 +371,7 @@ def test_a_standby_is_told_apart_from_a_defect() -> None:
     """It is read, and takes no writes; the operator is sent to the primary."""
     with running_postgres() as server:
         address = server.database()
-        with SqlLedger(PostgresEngine(address)) as ledger:
+        with SqlLedger(lambda: PostgresEngine(address)) as ledger:
             claim(ledger)
             server.stop()
             server.become_standby()
@@ -384,6 +384,6 @@ def test_a_standby_is_told_apart_from_a_defect() -> None:
 
 def test_closing_leaves_no_warning_in_the_log(address: str, caplog: pytest.LogCaptureFixture) -> None:
     """Every server closes its ledger at its end; a warning there would be one of nothing."""
-    with SqlLedger(PostgresEngine(address)) as ledger:
+    with SqlLedger(lambda: PostgresEngine(address)) as ledger:
         claim(ledger)
     assert [record.getMessage() for record in caplog.records if record.name.startswith("psycopg")] == []

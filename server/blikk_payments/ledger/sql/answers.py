@@ -1,7 +1,8 @@
-"""What Blikk says of a payment, written into the rows of a ledger."""
+"""What became of a request, and what Blikk says of a payment later, written into the rows of a ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -100,3 +101,33 @@ def write_created(
     stray = {"payment_id": answer.payment_id, "status": answer.status.value, "of_attempt": str(attempt)}
     rows.chain.append(after, {Event.STRAY_ANSWER: stray}, now)
     return problem
+
+
+def write_end(
+    rows: Rows,
+    key: str,
+    attempt: int,
+    step: Callable[[PaymentRecord], PaymentRecord],
+    event: Event,
+    detail: Mapping[str, str],
+    now: datetime,
+) -> PaymentRecord:
+    """Write down that a request ended and no payment is known of it; said again, it changes nothing.
+
+    Raises:
+        PaymentNotFound: there is no such key.
+        IllegalTransition: the record is another attempt's, or cannot take this `step`.
+    """
+    before = rows.require(key)
+    after = before.ended(step(before.record))
+    target = after.record.state
+    if STRAY_PAYMENT in before.record.warnings:
+        return before.record
+    if before.record.state is target and before.record.attempt == attempt:
+        if before.sender:
+            # Somebody else gave it up. Its sender is through with it only now.
+            rows.write(before, before.ended(before.record))
+        return before.record
+    if problem := objection(before.record, target, attempt):
+        raise problem
+    return rows.save(before, after, event, detail, now).record

@@ -30,22 +30,24 @@ from blikk_payments.ledger.protocol import (
     Only,
     Recent,
 )
-from blikk_payments.ledger.sql.answers import open_strays, record_with_id, write_answer, write_created
+from blikk_payments.ledger.sql.answers import open_strays, record_with_id, write_answer, write_created, write_end
 from blikk_payments.ledger.sql.facts import facts_of
 from blikk_payments.ledger.sql.rows import PAGE_ROWS, Place, Rows
 from blikk_payments.ledger.sql.staleness import Staleness
 from blikk_payments.ledger.sql.verify import problems
-from blikk_payments.ledger.stored import StoredPayment, apply_answer, now_refused, now_unknown, objection, too_early
-from blikk_payments.models import STRAY_PAYMENT, ClaimState, Facts, PaymentIntent, PaymentRecord
+from blikk_payments.ledger.stored import StoredPayment, apply_answer, now_refused, now_unknown, too_early
+from blikk_payments.models import ClaimState, Facts, PaymentIntent, PaymentRecord
 
 T = TypeVar("T")
 
 
 class SqlLedger(Ledger):
-    """A ledger on an engine, opened on first use. Also a context manager."""
+    """A ledger on an engine, which is made and opened on first use. Also a context manager."""
 
-    def __init__(self, engine: Engine, process: ProcessIdentity | None = None) -> None:
-        self._engine = engine
+    def __init__(self, make_engine: Callable[[], Engine], process: ProcessIdentity | None = None) -> None:
+        self._make_engine = make_engine
+        self._made: Engine | None = None
+        self._making = threading.Lock()
         self._sender = (process or ProcessIdentity.current()).dump()
         self._staleness = Staleness(self._sender)
         self._newest_sequence = 0
@@ -121,19 +123,13 @@ class SqlLedger(Ledger):
 
     def refused(self, idempotency_key: str, attempt: int, *, code: str, bank_text: str, now: datetime) -> PaymentRecord:
         """See `Ledger.refused`."""
-
-        def step(record: PaymentRecord) -> PaymentRecord:
-            return now_refused(record, code, bank_text, now)
-
-        return self._outcome(idempotency_key, attempt, step, Event.REFUSED, {"code": code}, now)
+        step, detail = partial(now_refused, code=code, bank_text=bank_text, now=now), {"code": code}
+        return self._write(lambda rows: write_end(rows, idempotency_key, attempt, step, Event.REFUSED, detail, now))
 
     def unknown(self, idempotency_key: str, attempt: int, *, reason: str, now: datetime) -> PaymentRecord:
         """See `Ledger.unknown`."""
-
-        def step(record: PaymentRecord) -> PaymentRecord:
-            return now_unknown(record, now)
-
-        return self._outcome(idempotency_key, attempt, step, Event.UNKNOWN, {"reason": reason}, now)
+        step, detail = partial(now_unknown, now=now), {"reason": reason}
+        return self._write(lambda rows: write_end(rows, idempotency_key, attempt, step, Event.UNKNOWN, detail, now))
 
     def seen(self, answer: ChannelPayment, *, now: datetime) -> PaymentRecord | None:
         """See `Ledger.seen`: looks first, so that a poll without news takes no write lock."""
@@ -240,7 +236,15 @@ class SqlLedger(Ledger):
 
     def close(self) -> None:
         """Let go of the database; the next use opens it again."""
-        self._engine.close()
+        if self._made is not None:
+            self._made.close()
+
+    @property
+    def _engine(self) -> Engine:
+        with self._making:
+            if self._made is None:
+                self._made = self._make_engine()
+            return self._made
 
     def _write(self, work: Callable[[Rows], T]) -> T:
         """Run `work` in a transaction, unless the ledger forgot what this process wrote: an older copy, say."""
@@ -255,34 +259,6 @@ class SqlLedger(Ledger):
         with self._newest_lock:
             self._newest_sequence = max(self._newest_sequence, sequence)
         return result
-
-    def _outcome(
-        self,
-        key: str,
-        attempt: int,
-        step: Callable[[PaymentRecord], PaymentRecord],
-        event: Event,
-        detail: dict[str, str],
-        now: datetime,
-    ) -> PaymentRecord:
-        """Write an outcome down; said again, it changes nothing."""
-
-        def work(rows: Rows) -> PaymentRecord:
-            before = rows.require(key)
-            after = before.ended(step(before.record))
-            target = after.record.state
-            if STRAY_PAYMENT in before.record.warnings:
-                return before.record
-            if before.record.state is target and before.record.attempt == attempt:
-                if before.sender:
-                    # Somebody else gave it up. Its sender is through with it only now.
-                    rows.write(before, before.ended(before.record))
-                return before.record
-            if problem := objection(before.record, target, attempt):
-                raise problem
-            return rows.save(before, after, event, detail, now).record
-
-        return self._write(work)
 
     def _as_now(self, stored: StoredPayment | None, now: datetime) -> PaymentRecord | None:
         """The record, *unknown* if nobody will finish it: written down if that is possible, and told in any case."""
