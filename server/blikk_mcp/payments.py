@@ -14,9 +14,9 @@ from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import Settings
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.links import is_loopback
+from blikk_payments.ledger.location import environment_key
 from blikk_payments.ledger.opening import open_ledger, turns_at
 from blikk_payments.ledger.pool import LedgerPool
-from blikk_payments.ledger.sqlite.paths import environment_key
 from blikk_payments.policy import Policy
 from blikk_payments.service import PaymentService
 from blikk_tools.instructions import Presentation

@@ -15,8 +15,8 @@ from blikk_mcp.cli import main
 from blikk_mcp.commands import ledger as ledger_command
 from blikk_mcp.settings.settings import PRODUCTION_URL
 from blikk_payments.channel.wire import ChannelPayment, Status
+from blikk_payments.ledger.location import environment_key
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.ledger.sqlite.paths import environment_key
 from blikk_sandbox.running import RunningSandbox
 from blikk_tools.create_payment import CreatePaymentArguments
 from tests.payments.ledger_factories import allow, answer, intent

@@ -49,9 +49,9 @@ def surroundings(settings: Settings, environ: Mapping[str, str], *, named: bool)
 
 def ledger(settings: Settings, *, verify: bool, named: bool = True) -> list[Finding]:
     """Whether the ledger can be written and what is unresolved in it. Makes none. `verify` reads the whole history."""
+    from blikk_payments.ledger.location import environment_key
     from blikk_payments.ledger.opening import open_ledger
     from blikk_payments.ledger.protocol import Only
-    from blikk_payments.ledger.sqlite.paths import environment_key
 
     place = settings.ledger if isinstance(settings.ledger, Path) else "the database in BLIKK_LEDGER"
     at = f" at {place}" if named else ""

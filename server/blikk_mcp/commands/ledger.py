@@ -31,10 +31,10 @@ from blikk_mcp.settings.settings import Settings, raw_secrets, read_settings, ta
 from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.wire import ChannelPayment
 from blikk_payments.errors import PaymentsError
+from blikk_payments.ledger.location import environment_key
 from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.protocol import Only
 from blikk_payments.ledger.sql.ledger import SqlLedger
-from blikk_payments.ledger.sqlite.paths import environment_key
 from blikk_payments.ledger.stored import names_another_amount
 from blikk_payments.models import PaymentRecord
 

@@ -228,8 +228,7 @@ def _creditor(entry: str, place: int) -> AllowedCreditor:
 
 def parse_ledger(text: str, base_url: str, environ: Mapping[str, str]) -> Path | str:
     """The ledger's path or its PostgreSQL address; by default one file per base URL in the user's state folder."""
-    from blikk_payments.ledger.location import is_postgres, ledger_address, ledger_file
-    from blikk_payments.ledger.sqlite.paths import default_ledger_path
+    from blikk_payments.ledger.location import default_ledger_path, is_postgres, ledger_address, ledger_file
     from blikk_payments.system.folders import earlier_state_home, state_home
 
     if is_postgres(text):

@@ -1,12 +1,14 @@
-"""Parse the setting that names the ledger. Loads nothing slow."""
+"""Say where the ledger is, from the setting that names it or from the base URL. Loads nothing slow."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, unquote, unquote_to_bytes, urlencode, urlsplit
 
+from blikk_payments.channel.links import is_loopback
 from blikk_payments.system.folders import from_home
 
 POSTGRES_SCHEMES = frozenset({"postgresql", "postgres"})
@@ -22,6 +24,7 @@ TAKEN = frozenset(
 )
 """What an address may have after its `?`. A service file, for one, could name another host behind our back."""
 
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 _WRITTEN_OUT = re.compile(r"[!-~]+")
 _NOT_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}")
@@ -122,3 +125,27 @@ def ledger_file(text: str) -> Path:
     if path.name in ("", ".."):
         raise ValueError("must name a file")
     return path
+
+
+def default_ledger_path(base_url: str, state_home: Path, earlier: Path | None = None) -> Path:
+    """One file per base URL, so that sandbox and production never mix. One that is in an earlier place stays there."""
+    host = urlsplit(base_url.strip()).hostname or ""
+    readable = re.sub(r"[^a-z0-9.-]+", "-", host) or "host"
+    short = hashlib.sha256(_normalised(base_url).encode()).hexdigest()[:8]
+    within = Path("blikk-mcp") / f"ledger-{readable}-{short}.sqlite3"
+    return earlier / within if earlier and (earlier / within).exists() else state_home / within
+
+
+def environment_key(base_url: str) -> str:
+    """Key of the Blikk environment that a base URL leads to; a ledger accepts only one.
+
+    All of this machine is one: a sandbox has another port every time.
+    """
+    return "loopback" if is_loopback(base_url.strip()) else _normalised(base_url)
+
+
+def _normalised(base_url: str) -> str:
+    parts = urlsplit(base_url.strip())
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    port = parts.port or _DEFAULT_PORTS.get(scheme, 0)
+    return f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"

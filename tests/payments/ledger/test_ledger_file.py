@@ -14,8 +14,8 @@ import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PolicyDenied
+from blikk_payments.ledger.location import default_ledger_path, environment_key
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.ledger.sqlite.paths import default_ledger_path, environment_key
 from blikk_payments.models import Facts
 from tests.payments.ledger_factories import (
     ACCOUNT,

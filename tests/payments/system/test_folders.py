@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blikk_mcp.settings.values import parse_ledger
-from blikk_payments.ledger.sqlite.paths import default_ledger_path
+from blikk_payments.ledger.location import default_ledger_path
 from blikk_payments.system.folders import earlier_state_home, state_home
 
 URL = "https://api.blikk.tech/paymentchannel"

@@ -11,7 +11,8 @@ from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.ledger.sql.verify import problems
 from blikk_payments.ledger.sqlite.engine import SqliteEngine
-from blikk_payments.ledger.sqlite.schema import connect_to_look, explain
+from blikk_payments.ledger.sqlite.errors import explain
+from blikk_payments.ledger.sqlite.schema import connect_to_look
 from blikk_payments.system.private import create_private
 
 

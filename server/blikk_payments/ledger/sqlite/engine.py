@@ -13,8 +13,9 @@ from typing import TypeVar
 from blikk_payments.errors import BUSY, LedgerUnavailable
 from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.sql.rows import Rows
+from blikk_payments.ledger.sqlite.errors import LOST_FILE, explain, is_busy, is_read_only
 from blikk_payments.ledger.sqlite.paths import Identity, file_identity, log_path, secure_file
-from blikk_payments.ledger.sqlite.schema import LOST_FILE, connect, connect_to_look, explain, is_busy, is_read_only
+from blikk_payments.ledger.sqlite.schema import connect, connect_to_look
 
 T = TypeVar("T")
 

@@ -1,48 +1,19 @@
-"""Find the ledger's file, and make sure that nobody else can read, write or swap it."""
+"""Make sure that nobody else can read, write or swap the ledger's file."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import stat
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from blikk_payments.channel.links import is_loopback
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.system.private import PRIVATE_FOLDER, bits_of_others, create_private, own_user
 
 Identity = tuple[int, int]
 """Device and inode of a file."""
 
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-
-
-def default_ledger_path(base_url: str, state_home: Path, earlier: Path | None = None) -> Path:
-    """One file per base URL, so that sandbox and production never mix. One that is in an earlier place stays there."""
-    host = urlsplit(base_url.strip()).hostname or ""
-    readable = re.sub(r"[^a-z0-9.-]+", "-", host) or "host"
-    short = hashlib.sha256(_normalised(base_url).encode()).hexdigest()[:8]
-    within = Path("blikk-mcp") / f"ledger-{readable}-{short}.sqlite3"
-    return earlier / within if earlier and (earlier / within).exists() else state_home / within
-
-
-def environment_key(base_url: str) -> str:
-    """Key of the Blikk environment that a base URL leads to; a ledger accepts only one.
-
-    All of this machine is one: a sandbox has another port every time.
-    """
-    return "loopback" if is_loopback(base_url.strip()) else _normalised(base_url)
-
-
-def _normalised(base_url: str) -> str:
-    parts = urlsplit(base_url.strip())
-    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
-    port = parts.port or _DEFAULT_PORTS.get(scheme, 0)
-    return f"{scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
 def secure_file(path: Path) -> Identity:
