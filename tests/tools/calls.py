@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
 from blikk_payments.errors import PaymentsError
+from blikk_payments.snapshot import Snapshot
+from blikk_tools.arguments import NO_SUBJECT, checked
 from blikk_tools.catalog import catalog
 from blikk_tools.instructions import Presentation
 from blikk_tools.link_history import LinkHistory, Opener
+from blikk_tools.list_payments import ListPaymentsArguments
 from blikk_tools.listing import PaymentList, list_schema
 from blikk_tools.phrases import Language
 from blikk_tools.refusal import of_error
-from blikk_tools.result import Result, output_schema
-from blikk_tools.tool import Call, WaitLimits
+from blikk_tools.result import Result, approval_step, of_snapshot, output_schema
+from blikk_tools.tool import Call, Reply, WaitLimits
 from tests.payments.doubles import IBAN, KENNITALA, KEY, LEDGER, ServiceHarness, Step, paying
 
 TOOLS = catalog(read_only=False)
@@ -84,12 +87,15 @@ class ToolHarness:
             opener=self.opener,
             links=self.links,
         )
+        subject = NO_SUBJECT
         try:
-            result = await TOOLS[tool].run(call, raw)
-            assert isinstance(result, Result)
-            return in_shape(result)
+            arguments = checked(TOOLS[tool].arguments, raw)
+            subject = arguments.subject()
+            reply = await TOOLS[tool].run(call, arguments)
+            assert isinstance(reply, Reply)
+            return in_shape(reply.result)
         except PaymentsError as error:
-            return in_shape(of_error(error, tool, self.presentation, call))
+            return in_shape(of_error(error, tool, self.presentation, subject))
 
     async def list(self, **raw: Any) -> PaymentList:
         """One call of list_payments that can be answered."""
@@ -97,7 +103,8 @@ class ToolHarness:
         async def report(done_seconds: float, of_seconds: float, message: str) -> None:
             raise AssertionError("a list waits for nothing")
 
-        result = await TOOLS["list_payments"].run(Call(self.house.service, self.presentation, report), raw)
+        asked = checked(ListPaymentsArguments, raw)
+        result = await TOOLS["list_payments"].run(Call(self.house.service, self.presentation, report), asked)
         assert isinstance(result, PaymentList)
         assert LIST_SHAPE.is_valid(result.model_dump(mode="json"))  # pyright: ignore[reportUnknownMemberType]
         return result
@@ -116,6 +123,15 @@ async def desk(
     """The tools over a scripted channel and a real ledger."""
     async with paying(tmp_path, *creates, **rules) as house:
         yield ToolHarness(house, presentation or Presentation(), tmp_path / LEDGER)
+
+
+def result_of(
+    snapshot: Snapshot, presentation: Presentation | None = None, *, replaces: bool = False, lapsed: bool = False
+) -> Result:
+    """What is told of a payment that stands like this; the rest is about its link."""
+    presentation = presentation or Presentation()
+    approval = replace(approval_step(snapshot, presentation), replaces=replaces, lapsed=lapsed)
+    return of_snapshot(snapshot, approval, presentation)
 
 
 def in_shape(result: Result) -> Result:

@@ -19,7 +19,7 @@ from blikk_tools.instructions import Presentation
 from blikk_tools.outcomes import HumanAction, Outcome
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from blikk_tools.refusal import of_error
-from blikk_tools.result import Result, of_snapshot, output_schema
+from blikk_tools.result import Result, output_schema
 from tests.payments.doubles import (
     BBAN,
     FOREIGN_IBAN,
@@ -38,7 +38,7 @@ from tests.payments.doubles import (
     only_blikks,
     unread,
 )
-from tests.tools.calls import ERROR_CODES, LANGUAGES, SHAPE, TOOLS, ToolHarness, arguments, desk, in_shape
+from tests.tools.calls import ERROR_CODES, LANGUAGES, SHAPE, TOOLS, ToolHarness, arguments, desk, in_shape, result_of
 
 FIELDS = [
     "outcome",
@@ -88,7 +88,7 @@ BAD_LINKS = [
 def shown(record: Payment, presentation: Presentation | None = None, **snapshot: Any) -> Result:
     """A freshly read payment as an agent sees it."""
     given: dict[str, Any] = {"fresh": True, **snapshot}
-    return in_shape(of_snapshot(Snapshot(record, **given), presentation or Presentation()))
+    return in_shape(result_of(Snapshot(record, **given), presentation or Presentation()))
 
 
 def text_of(result: Result) -> str:
@@ -138,7 +138,7 @@ def test_every_state_keeps_the_shape(url: str, environment: str, language: Langu
         for error in errors:
             for fresh in (True, False):
                 snapshot = Snapshot(record, fresh=fresh, replayed=not fresh, recorded=fresh, error=error)
-                result = in_shape(of_snapshot(snapshot, presentation))
+                result = in_shape(result_of(snapshot, presentation))
                 assert result.next_step != ""
                 assert (result.environment, result.currency) == (environment, "ISK")
 
@@ -197,7 +197,7 @@ def test_every_status_is_in_that_table() -> None:
 )
 def test_a_payment_that_blikk_gave_no_status_has_none(record: PaymentRecord, outcome: str, code: str) -> None:
     """`status` is empty where there is no payment yet."""
-    result = in_shape(of_snapshot(with_state_error(Snapshot(record)), Presentation()))
+    result = in_shape(result_of(with_state_error(Snapshot(record)), Presentation()))
     assert (result.outcome, result.error_code, result.status, result.final) == (outcome, code, "", False)
 
 
@@ -640,6 +640,6 @@ def test_a_person_without_a_link_is_not_told_that_one_may_have_lapsed() -> None:
     """Who approves in the bank's own app would look for a link that is nowhere."""
     for url, said in ((LINK, True), ("", False), ("http://bank.example/approve", False)):
         snapshot = Snapshot(a_record(Status.SCA_REQUIRED, approval_url=url), fresh=True)
-        result = of_snapshot(snapshot, Presentation(), lapsed=True)
+        result = result_of(snapshot, Presentation(), lapsed=True)
         assert (WARNINGS["en"]["lapsed"] in result.warnings) == said
         assert (PERSON["en"]["lapsed"] in result.human_instruction) == said

@@ -22,9 +22,9 @@ from blikk_tools.next_steps import AFTER_LIST, AFTER_READ, AFTER_REFUSAL
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
 from blikk_tools.refusal import of_error
-from blikk_tools.result import Result, of_snapshot
+from blikk_tools.result import Result
 from tests.payments.doubles import BBAN, KENNITALA, KEY, LINK, a_record, only_blikks
-from tests.tools.calls import ERROR_CODES, LANGUAGES
+from tests.tools.calls import ERROR_CODES, LANGUAGES, result_of
 
 ENVIRONMENTS = ["production", "stage", "sandbox", "custom"]
 AMOUNTS: dict[Language, str] = {"en": "1,234,000 ISK", "is": "1.234.000 kr."}
@@ -51,7 +51,7 @@ def told_as(
     """A payment as it stands, in these words."""
     snapshot = Snapshot(record, fresh=fresh, error=error)
     presentation = Presentation(language=language)
-    return of_snapshot(snapshot if error else with_state_error(snapshot), presentation)
+    return result_of(snapshot if error else with_state_error(snapshot), presentation)
 
 
 def asking_for_a_person(status: Status = Status.SCA_REQUIRED, **fields: Any) -> PaymentRecord:
@@ -100,7 +100,7 @@ def test_the_instruction_says_amount_payee_account_and_that_nothing_is_paid(
     """A person must know amount, payee and bank before they approve."""
     presentation = Presentation(environment=environment, language=language, blikk_host="pay.example")
     record = asking_for_a_person(status=status, approval_url=url)
-    instruction = of_snapshot(Snapshot(record, fresh=True), presentation).human_instruction
+    instruction = result_of(Snapshot(record, fresh=True), presentation).human_instruction
     expected = [AMOUNTS[language], "Kaffihúsið ehf.", "0159-26-•••654", *([LINK, "bank.example"] if url else [])]
     assert [part for part in expected if part not in instruction] == []
     assert NOTHING_IS_PAID[language].search(instruction)
@@ -124,7 +124,7 @@ def test_a_person_is_told_whether_the_money_is_real(language: Language) -> None:
     words = PERSON[language]
     for environment in ENVIRONMENTS:
         presentation = Presentation(environment=environment, language=language, blikk_host="pay.example")
-        instruction = of_snapshot(Snapshot(asking_for_a_person(), fresh=True), presentation).human_instruction
+        instruction = result_of(Snapshot(asking_for_a_person(), fresh=True), presentation).human_instruction
         told = words[f"environment_{environment}"].format(host="pay.example")
         assert (told != "") == (environment != "production")
         assert told in instruction.split("\n") or not told
@@ -461,15 +461,15 @@ def all_texts(language: Language, environment: str) -> Iterator[str]:
         for status in Status:
             warned = (*CAUTIONS, other_amount(Decimal("999999999999999.9999"), "EUR"))
             other = asking_for_a_person(**{**fields, "warnings": warned}, status=status, amount_isk=2**53 - 1)
-            yield of_snapshot(Snapshot(other, fresh=True), presentation).human_instruction
+            yield result_of(Snapshot(other, fresh=True), presentation).human_instruction
             for url in (LINK, LONG_HOST, ""):
                 record = asking_for_a_person(**fields, status=status, approval_url=url, amount_isk=2**53 - 1)
                 for lapsed in (False, True):
                     snapshot = Snapshot(record, fresh=True)
-                    yield of_snapshot(snapshot, presentation, replaces=True, lapsed=lapsed).human_instruction
-                    yield of_snapshot(Snapshot(record), presentation).human_instruction
+                    yield result_of(snapshot, presentation, replaces=True, lapsed=lapsed).human_instruction
+                    yield result_of(Snapshot(record), presentation).human_instruction
         for state in set(ClaimState) - {ClaimState.CREATED}:
-            yield of_snapshot(Snapshot(a_record(state=state, **fields)), presentation).human_instruction
+            yield result_of(Snapshot(a_record(state=state, **fields)), presentation).human_instruction
         for kinds in ([QuestionKind.ABOVE_THRESHOLD], [QuestionKind.DUPLICATE], list(QuestionKind)):
             yield presentation.question(question(*kinds, **fields))
             yield presentation.tick_box(question(*kinds))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from blikk_payments.errors import ErrorCode, PaymentsError
+from blikk_payments.models import PaymentIntent
 
 IDEMPOTENCY_KEY_PATTERN = r"^[A-Za-z0-9._:-]{8,128}$"
 MAX_COMPLAINTS = 5
@@ -38,6 +40,18 @@ class InvalidArguments(PaymentsError):
     code = ErrorCode.INVALID_ARGUMENTS
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Which payment a call is about, as far as its arguments say: what its error and its log line name."""
+
+    payment_id: str = ""
+    idempotency_key: str = ""
+    intent: PaymentIntent | None = None
+
+
+NO_SUBJECT = Subject()
+
+
 class Arguments(BaseModel):
     """Base of every tool's arguments: no coercion, no unknown names, nothing of the input in an error."""
 
@@ -49,6 +63,10 @@ class Arguments(BaseModel):
         """Take `null` and `""` for an optional argument as left out: some frameworks make models fill in every one."""
         given = cast("dict[str, Any]", raw)
         return {name: value for name, value in given.items() if not (cls._optional(name) and value in (None, ""))}
+
+    def subject(self) -> Subject:
+        """Tell which payment these are about; by default, none."""
+        return NO_SUBJECT
 
     @classmethod
     def _optional(cls, name: str) -> bool:

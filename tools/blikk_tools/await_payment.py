@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import anyio
 from pydantic import Field, field_validator
@@ -21,13 +21,13 @@ from blikk_payments.channel.wire import NEEDS_PERSON
 from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS, Payment
 from blikk_payments.service import FIRST_READING_SECONDS
 from blikk_payments.snapshot import Snapshot
-from blikk_tools.arguments import Arguments, checked, input_schema
+from blikk_tools.arguments import Arguments, Subject
 from blikk_tools.get_payment_status import checked_payment_id
 from blikk_tools.instructions import Shown
 from blikk_tools.link_history import Answer, ElicitedLink, Opener
 from blikk_tools.outcomes import HumanAction
-from blikk_tools.result import Result, approval_step, output_schema
-from blikk_tools.tool import Annotations, Call, Tool
+from blikk_tools.result import approval_step, output_schema
+from blikk_tools.tool import Annotations, Call, Reply, Tool
 
 SETTLING_SECONDS = 300.0
 """What is left for the money to move if the person approved at the last moment."""
@@ -59,34 +59,37 @@ class AwaitPaymentArguments(Arguments):
     def _payment_id(cls, value: str) -> str:
         return checked_payment_id(value)
 
+    def subject(self) -> Subject:
+        """The payment that is waited for."""
+        return Subject(self.payment_id)
 
-async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
+
+async def run(call: Call, arguments: AwaitPaymentArguments) -> Reply:
     """Wait and tell how it stands.
 
     Raises:
         PaymentsError: the ledger cannot be read.
     """
-    arguments = checked(AwaitPaymentArguments, raw)
-    call.payment_id = payment_id = arguments.payment_id
+    payment_id = arguments.payment_id
     if (record := await call.service.overview.under_key(payment_id)) is not None:
         if not record.payment_id:
             # Blikk has given no id yet, or never will: there is nothing that could be waited for.
-            return call.result(await call.service.status(idempotency_key=record.idempotency_key))
+            return call.reply(await call.service.status(idempotency_key=record.idempotency_key))
         payment_id = record.payment_id
     seconds = min(arguments.wait_seconds or call.waits.default_seconds, call.waits.most_seconds)
     waiting = _Waiting(call, payment_id, seconds, informed=arguments.human_informed)
-    if arguments.human_informed and (result := await waiting.in_background()) is not None:
-        return result
+    if arguments.human_informed and (reply := await waiting.in_background()) is not None:
+        return reply
     snapshot = await waiting.look()
     warning = ""
     while call.opener is not None and not warning and (asked := waiting.link_to_ask_about(snapshot)):
         snapshot, warning = await waiting.ask_to_open(call.opener, *asked, snapshot)
     if waiting.background is not None and waiting.was_opened(snapshot.payment):
-        if (result := await waiting.in_background(snapshot.payment)) is not None:
-            return result
+        if (reply := await waiting.in_background(snapshot.payment)) is not None:
+            return reply
         snapshot = await waiting.look()
     await waiting.finish(snapshot)
-    return call.result(snapshot, note=warning)
+    return call.reply(snapshot, warning=warning)
 
 
 class _Waiting:
@@ -126,19 +129,19 @@ class _Waiting:
             first_reading_seconds=max(0.0, first),
         )
 
-    async def in_background(self, informed_of: Payment | None = None) -> Result | None:
+    async def in_background(self, informed_of: Payment | None = None) -> Reply | None:
         """Wait for as long as it takes a person, without holding up the call; None where that cannot be.
 
         `informed_of`: what the person knows; by default what the first reading says.
         """
         if self.background is None:
             return None
-        result = await self.background.run(partial(self._watch, informed_of))
-        if result is None:
+        reply = await self.background.run(partial(self._watch, informed_of))
+        if reply is None:
             self.background = None
-        return result
+        return reply
 
-    async def _watch(self, informed_of: Payment | None, seen: Callable[[Payment], None]) -> Result:
+    async def _watch(self, informed_of: Payment | None, seen: Callable[[Payment], None]) -> Reply:
         """Wait for the end, or until a person has to do something else than they know of: there is no call that ends."""
 
         def stop(payment: Payment) -> bool:
@@ -148,7 +151,7 @@ class _Waiting:
             is_known = (payment.status, payment.approval_url) == (informed_of.status, informed_of.approval_url)
             return payment.status in NEEDS_PERSON and not is_known
 
-        return self._call.result(await self._call.service.wait(self._payment_id, seconds=WATCH_SECONDS, until=stop))
+        return self._call.reply(await self._call.service.wait(self._payment_id, seconds=WATCH_SECONDS, until=stop))
 
     def was_opened(self, payment: Payment) -> bool:
         """Whether the person agreed to open the link that is waiting for them."""
@@ -244,7 +247,7 @@ TOOL = Tool(
     description=DESCRIPTION,
     search_hint="wait until it is paid or approved; bíða eftir greiðslu, samþykki",
     annotations=Annotations(read_only=True, destructive=False, idempotent=True, open_world=True),
-    input_schema=input_schema(AwaitPaymentArguments),
+    arguments=AwaitPaymentArguments,
     output_schema=output_schema(),
     run=run,
 )

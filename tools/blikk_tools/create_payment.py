@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,9 +20,9 @@ from blikk_payments.identifiers import (
 )
 from blikk_payments.lookalikes import mixes_alphabets
 from blikk_payments.models import PaymentIntent
-from blikk_tools.arguments import IDEMPOTENCY_KEY_PATTERN, Arguments, checked, input_schema
-from blikk_tools.result import Result, output_schema
-from blikk_tools.tool import Annotations, Call, Tool
+from blikk_tools.arguments import IDEMPOTENCY_KEY_PATTERN, Arguments, Subject
+from blikk_tools.result import output_schema
+from blikk_tools.tool import Annotations, Call, Reply, Tool
 
 DESCRIPTION = (
     "Pay a creditor in Iceland from this channel's bank account. Money moves only after a person approves at their bank, so "
@@ -106,6 +105,10 @@ class CreatePaymentArguments(Arguments):
             raise ValueError("give exactly one of creditor_iban and creditor_bban")
         return self
 
+    def subject(self) -> Subject:
+        """The payment that is to be made."""
+        return Subject(idempotency_key=self.idempotency_key, intent=self.intent())
+
     def intent(self) -> PaymentIntent:
         """The payment that is asked for, normalised, with what its approver should be warned of."""
         iban, bban = self.creditor_iban, self.creditor_bban
@@ -132,16 +135,13 @@ class CreatePaymentArguments(Arguments):
         )
 
 
-async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
+async def run(call: Call, arguments: CreatePaymentArguments) -> Reply:
     """Make the payment once.
 
     Raises:
         PaymentsError: whatever kept it from being made; `refusal.py` turns it into a result.
     """
-    intent = checked(CreatePaymentArguments, raw).intent()
-    call.intent = intent
-    snapshot = await call.service.create(intent, asker=call.asker)
-    return call.result(snapshot)
+    return call.reply(await call.service.create(arguments.intent(), asker=call.asker))
 
 
 TOOL = Tool(
@@ -150,7 +150,7 @@ TOOL = Tool(
     description=DESCRIPTION,
     search_hint="pay a bill or invoice, transfer or send money, ISK; greiða reikning, borga, millifæra, krónur",
     annotations=Annotations(read_only=False, destructive=True, idempotent=True, open_world=True),
-    input_schema=input_schema(CreatePaymentArguments),
+    arguments=CreatePaymentArguments,
     output_schema=output_schema(),
     run=run,
 )

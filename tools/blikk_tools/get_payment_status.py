@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from blikk_payments.channel.client import is_payment_id
-from blikk_tools.arguments import IDEMPOTENCY_KEY, Arguments, checked, input_schema
-from blikk_tools.result import Result, output_schema
-from blikk_tools.tool import Annotations, Call, Tool
+from blikk_tools.arguments import IDEMPOTENCY_KEY, Arguments, Subject
+from blikk_tools.result import output_schema
+from blikk_tools.tool import Annotations, Call, Reply, Tool
 
 DESCRIPTION = "Look up a payment by payment_id or by the idempotency_key it was created with. Changes nothing."
 
@@ -39,6 +38,10 @@ class GetPaymentStatusArguments(Arguments):
             raise ValueError("give exactly one of payment_id and idempotency_key")
         return self
 
+    def subject(self) -> Subject:
+        """The payment that is asked about."""
+        return Subject(self.payment_id, self.idempotency_key)
+
 
 def checked_payment_id(value: str) -> str:
     """The id, if it can be one of Blikk's.
@@ -51,19 +54,16 @@ def checked_payment_id(value: str) -> str:
     return value
 
 
-async def run(call: Call, raw: Mapping[str, Any] | None) -> Result:
+async def run(call: Call, arguments: GetPaymentStatusArguments) -> Reply:
     """Ask Blikk, unless the payment is final, and fall back to what was known before.
 
     Raises:
         PaymentsError: the ledger has no such key, or cannot be read.
     """
-    arguments = checked(GetPaymentStatusArguments, raw)
-    call.payment_id, call.idempotency_key = arguments.payment_id, arguments.idempotency_key
     payment_id, key = arguments.payment_id, arguments.idempotency_key
     if payment_id and (record := await call.service.overview.under_key(payment_id)) is not None:
         payment_id, key = "", record.idempotency_key
-    snapshot = await call.service.status(payment_id=payment_id, idempotency_key=key)
-    return call.result(snapshot)
+    return call.reply(await call.service.status(payment_id=payment_id, idempotency_key=key))
 
 
 TOOL = Tool(
@@ -72,7 +72,7 @@ TOOL = Tool(
     description=DESCRIPTION,
     search_hint="was it paid, payment status; er búið að greiða, staða greiðslu",
     annotations=Annotations(read_only=True, destructive=False, idempotent=True, open_world=True),
-    input_schema=input_schema(GetPaymentStatusArguments),
+    arguments=GetPaymentStatusArguments,
     output_schema=output_schema(),
     run=run,
 )

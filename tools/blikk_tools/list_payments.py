@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from blikk_payments.ledger.protocol import Only
-from blikk_tools.arguments import Arguments, checked, input_schema
+from blikk_tools.arguments import Arguments
 from blikk_tools.listing import ListedPayment, PaymentList, list_schema
 from blikk_tools.tool import Annotations, Call, Tool
 
@@ -27,13 +26,12 @@ class ListPaymentsArguments(Arguments):
     limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="How many at most")] = 10
 
 
-async def run(call: Call, raw: Mapping[str, Any] | None) -> PaymentList:
+async def run(call: Call, arguments: ListPaymentsArguments) -> PaymentList:
     """List what the ledger knows.
 
     Raises:
         PaymentsError: the ledger cannot be read.
     """
-    arguments = checked(ListPaymentsArguments, raw)
     listing = await call.service.overview.newest(Only(arguments.only), arguments.limit)
     return PaymentList(
         payments=[ListedPayment.of_record(record) for record in listing.records],
@@ -50,7 +48,7 @@ TOOL = Tool(
     description=DESCRIPTION,
     search_hint="past payments, what was paid, what is open, limit left; greiðsluyfirlit, hvað var greitt, eftirstöðvar",
     annotations=Annotations(read_only=True, destructive=False, idempotent=True, open_world=False),
-    input_schema=input_schema(ListPaymentsArguments),
+    arguments=ListPaymentsArguments,
     output_schema=list_schema(),
     run=run,
     card=False,

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from blikk_payments.errors import PaymentsError, PossibleDuplicate
+from blikk_tools.arguments import NO_SUBJECT, Subject
 from blikk_tools.instructions import Presentation
 from blikk_tools.next_steps import MAY_BE_PAID, step_after_error
 from blikk_tools.outcomes import Outcome
 from blikk_tools.result import Result
-from blikk_tools.tool import Call
 
 
-def of_error(error: PaymentsError, tool: str, presentation: Presentation, call: Call | None = None) -> Result:
+def of_error(error: PaymentsError, tool: str, presentation: Presentation, subject: Subject = NO_SUBJECT) -> Result:
     """Tell of a call that made no payment (`refused`), or of a question that has no answer (`unknown`)."""
-    intent = call.intent if call else None
+    intent, payment_id = subject.intent, subject.payment_id
     outcome = Outcome.REFUSED if tool == "create_payment" and error.code not in MAY_BE_PAID else Outcome.UNKNOWN
-    payment_id = call.payment_id if call else ""
     if isinstance(error, PossibleDuplicate):
         payment_id = error.earlier.name if error.confirmable else error.earlier.payment_id
     return Result(
         outcome=outcome,
         payment_id=payment_id,
-        idempotency_key=intent.idempotency_key if intent else call.idempotency_key if call else "",
+        idempotency_key=subject.idempotency_key,
         amount=intent.amount_isk if intent else 0,
         creditor_name=intent.creditor_name if intent else "",
         creditor_account=intent.masked_account if intent else "",

@@ -76,11 +76,16 @@ def properties_of(model: type[BaseModel], leave_out: tuple[str, ...] = ()) -> di
 
 @dataclass(frozen=True, slots=True)
 class ApprovalStep:
-    """What the person has to do, the link if one may be shown, and the code of what to warn of."""
+    """What the person has to do, the link if one may be shown, and the code of what to warn of.
+
+    Of the link: `replaces` that they were given another one before, `lapsed` that they have had this one for long.
+    """
 
     action: HumanAction = HumanAction.NONE
     link: Link | None = None
     warning: str = ""
+    replaces: bool = False
+    lapsed: bool = False
 
 
 def approval_step(snapshot: Snapshot, presentation: Presentation) -> ApprovalStep:
@@ -110,16 +115,11 @@ def shown_link(payment: Payment, presentation: Presentation) -> Link | None:
         return None
 
 
-def of_snapshot(
-    snapshot: Snapshot, presentation: Presentation, *, note: str = "", replaces: bool = False, lapsed: bool = False
-) -> Result:
-    """Tell a payment as it stands, in the words for model and person; `note` is the code of one more warning.
-
-    `replaces` and `lapsed` are what the person has to know of the link, if one is shown.
-    """
+def of_snapshot(snapshot: Snapshot, approval: ApprovalStep, presentation: Presentation, *, warning: str = "") -> Result:
+    """Tell a payment as it stands, in the words for model and person; `warning` is the code of one more."""
     payment, error = snapshot.payment, snapshot.error
-    outcome, shown, step = outcome_of(payment), Shown.of(payment), approval_step(snapshot, presentation)
-    codes = [*payment.warnings, step.warning, note, "lapsed" if lapsed and step.link else ""]
+    outcome, shown = outcome_of(payment), Shown.of(payment)
+    codes = [*payment.warnings, approval.warning, warning, "lapsed" if approval.lapsed and approval.link else ""]
     codes += [] if snapshot.recorded else ["not_kept"]
     error_code = error.code if error else None
     other_amount = blikks_amount(payment.warnings) is not None
@@ -132,13 +132,13 @@ def of_snapshot(
         amount=shown.amount_isk or 0,
         creditor_name=shown.creditor_name,
         creditor_account=shown.masked_account,
-        human_action=step.action,
-        human_instruction=_instruction(snapshot, presentation, step, replaces=replaces, lapsed=lapsed),
-        approval_url=step.link.url if step.link else "",
-        approval_host=step.link.host if step.link else "",
+        human_action=approval.action,
+        human_instruction=_instruction(snapshot, approval, presentation),
+        approval_url=approval.link.url if approval.link else "",
+        approval_host=approval.link.host if approval.link else "",
         next_step=step_of_payment(
             outcome,
-            step.action,
+            approval.action,
             error_code,
             has_id=bool(payment.payment_id),
             fresh=snapshot.fresh,
@@ -153,16 +153,19 @@ def of_snapshot(
     )
 
 
-def _instruction(
-    snapshot: Snapshot, presentation: Presentation, step: ApprovalStep, *, replaces: bool, lapsed: bool
-) -> str:
+def _instruction(snapshot: Snapshot, approval: ApprovalStep, presentation: Presentation) -> str:
     payment, error = snapshot.payment, snapshot.error
     outcome, shown = outcome_of(payment), Shown.of(payment)
     if outcome is Outcome.REFUSED:
         return presentation.refusal(shown, error.code if error else None)
     if error is not None and error.code is not ErrorCode.OUTCOME_UNKNOWN:
         return presentation.unread(shown if snapshot.record else None, error.code)
-    withheld = step.warning == LINK_WITHHELD
     return presentation.human_instruction(
-        outcome, step.action, shown, step.link, replaces=replaces, lapsed=lapsed, withheld=withheld
+        outcome,
+        approval.action,
+        shown,
+        approval.link,
+        replaces=approval.replaces,
+        lapsed=approval.lapsed,
+        withheld=approval.warning == LINK_WITHHELD,
     )

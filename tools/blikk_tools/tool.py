@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol
 
 from blikk_payments.collaborators import Asker
-from blikk_payments.models import Payment, PaymentIntent
+from blikk_payments.models import Payment
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
+from blikk_tools.arguments import A, input_schema
 from blikk_tools.instructions import Presentation
 from blikk_tools.link_history import LinkHistory, Opener
 from blikk_tools.listing import PaymentList
@@ -25,8 +26,8 @@ class Progress(Protocol):
 class Background(Protocol):
     """Lets a wait go on after its call, for a client that fetches the result when there is one."""
 
-    async def run(self, wait: Callable[[Callable[[Payment], None]], Awaitable[Result]]) -> Result | None:
-        """The result of `wait` if it comes in a moment; None, with nothing started, if there is no room for one more.
+    async def run(self, wait: Callable[[Callable[[Payment], None]], Awaitable[Reply]]) -> Reply | None:
+        """What `wait` comes to if that comes in a moment; None, with nothing started, if there is no room for one more.
 
         `wait` calls what it is given with every reading. Where it goes on for longer, this raises what ends the call.
         """
@@ -41,9 +42,18 @@ class WaitLimits:
     most_seconds: float = 45.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call is answered with: its result, and what only a card is told beside it."""
+
+    result: Result
+    cautions: tuple[str, ...] = ()
+    blikk_says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a tool: its collaborators, and what became known of it on the way (for its result and its log line)."""
+    """What one call of a tool works with."""
 
     service: PaymentService
     presentation: Presentation
@@ -53,24 +63,21 @@ class Call:
     opener: Opener | None = None
     background: Background | None = None
     links: LinkHistory = field(default_factory=LinkHistory)
-    intent: PaymentIntent | None = None
-    payment_id: str = ""
-    idempotency_key: str = ""
-    cautions: list[str] = field(default_factory=list[str])
-    blikk_says: str = ""
 
-    def result(self, snapshot: Snapshot, *, note: str = "") -> Result:
-        """Answer with a payment as it stands, and remember what the person is told by it.
+    def reply(self, snapshot: Snapshot, *, warning: str = "") -> Reply:
+        """Answer with a payment as it stands, and remember the link that the person is given by it.
 
-        `note` is the code of one more warning.
+        `warning` is the code of one more.
         """
         payment = snapshot.payment
-        self.cautions = self.presentation.cautions(payment.warnings)
-        self.blikk_says = self.presentation.blikk_says(payment.warnings)
-        step = approval_step(snapshot, self.presentation)
-        replaces = self.links.record_given(payment.payment_id, step.link)
-        lapsed = payment.link_may_have_lapsed(self.service.now())
-        return of_snapshot(snapshot, self.presentation, note=note, replaces=replaces, lapsed=lapsed)
+        approval = approval_step(snapshot, self.presentation)
+        replaces = self.links.record_given(payment.payment_id, approval.link)
+        approval = replace(approval, replaces=replaces, lapsed=payment.link_may_have_lapsed(self.service.now()))
+        return Reply(
+            of_snapshot(snapshot, approval, self.presentation, warning=warning),
+            tuple(self.presentation.cautions(payment.warnings)),
+            self.presentation.blikk_says(payment.warnings),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +91,10 @@ class Annotations:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Generic[A]):
     """A tool as the server offers it. `search_hint`: what people say who want it, where a client defers its tools.
 
-    It answers with a `Result`, or with a list. `card`: whether a host may show its result as the payment's card.
+    It answers with a `Reply`, or with a list. `card`: whether a host may show its result as the payment's card.
     """
 
     name: str
@@ -95,7 +102,12 @@ class Tool:
     description: str
     search_hint: str
     annotations: Annotations
-    input_schema: Mapping[str, Any]
+    arguments: type[A]
     output_schema: Mapping[str, Any]
-    run: Callable[[Call, Mapping[str, Any] | None], Awaitable[Result | PaymentList]]
+    run: Callable[[Call, A], Awaitable[Reply | PaymentList]]
     card: bool = True
+
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments."""
+        return input_schema(self.arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
@@ -17,7 +16,7 @@ from blikk_mcp.card import EXTENSION
 from blikk_mcp.card.page import MIME_TYPE
 from blikk_payments.channel.links import Link, LinkRefused, check_link
 from blikk_tools.instructions import Presentation
-from blikk_tools.result import Result
+from blikk_tools.tool import Reply
 
 KEY: Final = "blikk-mcp/card"
 """In a result's `_meta`. Models are not shown `_meta`, and the card takes its picture from nowhere else."""
@@ -31,28 +30,24 @@ MAX_PICTURES: Final = 100
 
 def result_meta(
     ctx: ServerRequestContext[Any, Any],
-    result: Result,
+    reply: Reply,
     presentation: Presentation,
-    cautions: Sequence[str],
-    blikk_says: str,
 ) -> dict[str, Any] | None:
     """Language, time (seconds since 1970), what to be careful about, and the QR code of a link; None without cards.
-
-    `blikk_says`: what Blikk names instead of the amount that was asked for, if it names another one.
 
     Never raises: the payment is made by now, and its result must not be lost for a picture.
     """
     if not shows_cards(ctx.session.client_capabilities):
         return None
     hint: dict[str, Any] = {"language": presentation.language, "made_at": int(time.time())}
-    if cautions:
-        hint["cautions"] = " ".join(cautions)
-    if blikk_says:
-        hint["blikk_says"] = blikk_says
+    if reply.cautions:
+        hint["cautions"] = " ".join(reply.cautions)
+    if reply.blikk_says:
+        hint["blikk_says"] = reply.blikk_says
     with suppress(LinkRefused, ImportError, ValueError):
         # Checked once more, so that no other text can ever become a picture that a phone opens.
         link = check_link(
-            result.approval_url, allowed_hosts=presentation.sca_hosts, allow_loopback_http=presentation.loopback
+            reply.result.approval_url, allowed_hosts=presentation.sca_hosts, allow_loopback_http=presentation.loopback
         )
         if len(link.url) <= MAX_QR_LINK:
             hint["qr"] = qr_code(link)

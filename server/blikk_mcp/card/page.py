@@ -31,7 +31,7 @@ RESOURCE_META: Final[dict[str, Any]] = {
 _Context = ServerRequestContext[Any, Any]
 
 
-def tool_meta(tool: Tool) -> dict[str, Any]:
+def tool_meta(tool: Tool[Any]) -> dict[str, Any]:
     """Link a tool to the card. What can move money is for the model alone: a card may not call it."""
     if not tool.card:
         return {}

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -26,14 +27,14 @@ from blikk_mcp.settings.values import SettingsError
 from blikk_payments.channel.text import clean_text
 from blikk_payments.errors import ErrorCode, PaymentsError
 from blikk_payments.service import PaymentService
-from blikk_tools.arguments import InvalidArguments
+from blikk_tools.arguments import NO_SUBJECT, InvalidArguments, Subject, checked
 from blikk_tools.catalog import catalog
 from blikk_tools.instructions import Presentation
 from blikk_tools.link_history import LinkHistory
 from blikk_tools.listing import PaymentList
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
-from blikk_tools.tool import Call, Tool, WaitLimits
+from blikk_tools.tool import Call, Reply, Tool, WaitLimits
 
 MAX_CALLS_AT_ONCE = 1_200
 """Calls under way in one process; a thousand payments can be waited for at once, and a flood costs some 20 MB."""
@@ -93,41 +94,42 @@ class Desk:
         finally:
             self._under_way -= 1
 
-    async def _call(self, tool: Tool, ctx: Context, params: types.CallToolRequestParams) -> HandlerResult:
+    async def _call(self, tool: Tool[Any], ctx: Context, params: types.CallToolRequestParams) -> HandlerResult:
         started = time.monotonic()
-        call: Call | None = None
+        subject = NO_SUBJECT
         try:
             call = self._prepare(ctx, params)
-            if takes_tasks(ctx):
-                call.background = self._background(tool, started, ctx, call)
             self._reject_key_in_arguments(params.arguments)
-            result = await tool.run(call, params.arguments)
+            arguments = checked(tool.arguments, params.arguments)
+            subject = arguments.subject()
+            if takes_tasks(ctx):
+                call = replace(call, background=self._background(tool, started, ctx, subject))
+            reply = await tool.run(call, arguments)
         except AnswerNeeded as needed:
             self._log(tool, started, outcome="asked")
             return needed.result
         except TaskStarted as begun:
-            self._log(tool, started, outcome="task", payment_id=_without_personal_data(call.payment_id if call else ""))
+            self._log(tool, started, outcome="task", payment_id=_without_personal_data(subject.payment_id))
             return begun.answer
         except anyio.get_cancelled_exc_class():
             self._log(tool, started, outcome="cancelled")
             raise
         except Exception as error:  # noqa: BLE001 - every error becomes a result
-            result = self._failed(tool, error, call)
-        if isinstance(result, PaymentList):
+            reply = self._failed(tool, error, subject)
+        if isinstance(reply, PaymentList):
             self._log(tool, started, outcome="listed")
-            return _answer(result, None)
-        return self._told(tool, started, ctx, call, result)
+            return _answer(reply, None)
+        return self._told(tool, started, ctx, reply)
 
-    def _failed(self, tool: Tool, error: Exception, call: Call | None) -> Result:
+    def _failed(self, tool: Tool[Any], error: Exception, subject: Subject) -> Reply:
         if not isinstance(error, PaymentsError):
             logger.error("a tool failed unexpectedly", exc_info=error)
             error = PaymentsError("an unexpected error; the server's log has more")
-        return of_error(error, tool.name, self._presentation, call)
+        return Reply(of_error(error, tool.name, self._presentation, subject))
 
-    def _told(
-        self, tool: Tool, started: float, ctx: Context, call: Call | None, result: Result
-    ) -> types.CallToolResult:
+    def _told(self, tool: Tool[Any], started: float, ctx: Context, reply: Reply) -> types.CallToolResult:
         """The answer to a call, and its log line."""
+        result = reply.result
         self._log(
             tool,
             started,
@@ -136,15 +138,14 @@ class Desk:
             payment_id=_without_personal_data(result.payment_id),
             replayed=result.replayed,
         )
-        cautions, blikk_says = (call.cautions, call.blikk_says) if call else ([], "")
-        return _answer(result, hints.result_meta(ctx, result, self._presentation, cautions, blikk_says))
+        return _answer(result, hints.result_meta(ctx, reply, self._presentation))
 
-    def _background(self, tool: Tool, started: float, ctx: Context, call: Call) -> TaskWait:
+    def _background(self, tool: Tool[Any], started: float, ctx: Context, subject: Subject) -> TaskWait:
         return TaskWait(
             self.tasks,
             self._presentation,
-            failed=lambda error: self._failed(tool, error, call),
-            told=lambda result: self._told(tool, started, ctx, call, result),
+            failed=lambda error: self._failed(tool, error, subject),
+            told=lambda reply: self._told(tool, started, ctx, reply),
         )
 
     def _reject_key_in_arguments(self, arguments: Mapping[str, Any] | None) -> None:
@@ -169,7 +170,7 @@ class Desk:
             links=self._links,
         )
 
-    def _log(self, tool: Tool, started: float, **fields: object) -> None:
+    def _log(self, tool: Tool[Any], started: float, **fields: object) -> None:
         milliseconds = round((time.monotonic() - started) * 1000, 1)
         told = {name: value for name, value in fields.items() if value not in ("", False)}
         log_event(
@@ -203,7 +204,7 @@ class RisingProgress:
         await self._report(done_seconds, max(of_seconds, done_seconds), message)
 
 
-def _listed(tool: Tool, *, always_load: bool) -> types.Tool:
+def _listed(tool: Tool[Any], *, always_load: bool) -> types.Tool:
     # Claude Code defers tools behind a search: the one puts them into a model's first turn, the other lets them be found.
     found = {**({"anthropic/alwaysLoad": True} if always_load else {}), "anthropic/searchHint": tool.search_hint}
     return types.Tool(

@@ -25,7 +25,7 @@ from blikk_payments.models import Payment
 from blikk_payments.schedule import PollSchedule
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.instructions import Presentation
-from blikk_tools.result import Result
+from blikk_tools.tool import Reply
 
 HANDLE_BYTES: Final = 24
 """Nobody guesses as many, and whoever comes by a handle can do nothing with it outside this process's own connection."""
@@ -51,7 +51,7 @@ NO_SUCH_TASK: Final = (
 
 logger = logging.getLogger(__name__)
 
-Wait = Callable[[Callable[[Payment], None]], Awaitable[Result]]
+Wait = Callable[[Callable[[Payment], None]], Awaitable[Reply]]
 
 
 class TaskStarted(Exception):
@@ -69,7 +69,7 @@ class Task:
     `ends` and `changed` (since when the payment stands as it does) are seconds of the loop's clock, which on most
     machines stands still while they sleep: who approves meanwhile is heard of afterwards.
 
-    `told` makes the answer of a result, from the moment on that the wait has left its call.
+    `told` makes the answer of a reply, from the moment on that the wait has left its call.
     """
 
     task_id: str
@@ -80,9 +80,9 @@ class Task:
     changed: float
     status: Literal["working", "completed", "cancelled"] = "working"
     payment_status: Status | None = None
-    result: Result | None = None
+    reply: Reply | None = None
     answer: types.CallToolResult | None = None
-    told: Callable[[Result], types.CallToolResult] | None = None
+    told: Callable[[Reply], types.CallToolResult] | None = None
     begun: anyio.Event = field(default_factory=anyio.Event)
     """Set with the first reading, or with the end if that comes first."""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -140,12 +140,12 @@ class Tasks:
         self,
         wait: Wait,
         presentation: Presentation,
-        failed: Callable[[Exception], Result],
-        told: Callable[[Result], types.CallToolResult],
-    ) -> Result | None:
-        """The result if it comes in a moment; None if there is no room for one more task.
+        failed: Callable[[Exception], Reply],
+        told: Callable[[Reply], types.CallToolResult],
+    ) -> Reply | None:
+        """The reply if it comes in a moment; None if there is no room for one more task.
 
-        `failed` makes a result of an error, `told` the answer of a result that comes later.
+        `failed` makes a reply of an error, `told` the answer of a reply that comes later.
 
         Raises:
             TaskStarted: it is waited for by now.
@@ -160,18 +160,18 @@ class Tasks:
         try:
             with anyio.move_on_after(HEAD_START_SECONDS):
                 await task.begun.wait()
-            if task.result is None:
+            if task.reply is None:
                 task.told = told
         finally:
             if task.told is None:
                 # The call has its result, or was cancelled: nobody knows of a task.
                 del self._tasks[task.task_id]
                 task.scope.cancel()
-        if task.result is not None:
-            return task.result
+        if task.reply is not None:
+            return task.reply
         raise TaskStarted(task.wire("task", self._pace(task)))
 
-    async def _watch(self, task: Task, wait: Wait, failed: Callable[[Exception], Result]) -> None:
+    async def _watch(self, task: Task, wait: Wait, failed: Callable[[Exception], Reply]) -> None:
         def seen(payment: Payment) -> None:
             if payment.status != task.payment_status:
                 task.payment_status, task.changed, task.updated_at = payment.status, anyio.current_time(), self._now()
@@ -179,11 +179,11 @@ class Tasks:
 
         with task.scope:
             try:
-                task.result = await wait(seen)
+                task.reply = await wait(seen)
             except Exception as error:  # noqa: BLE001 - a task ends with a result, as a call does
-                task.result = failed(error)
+                task.reply = failed(error)
             if task.told is not None:
-                task.answer = task.told(task.result)
+                task.answer = task.told(task.reply)
                 task.status, task.updated_at = "completed", self._now()
             task.begun.set()
 
@@ -213,10 +213,10 @@ class TaskWait:
 
     tasks: Tasks
     presentation: Presentation
-    failed: Callable[[Exception], Result]
-    told: Callable[[Result], types.CallToolResult]
+    failed: Callable[[Exception], Reply]
+    told: Callable[[Reply], types.CallToolResult]
 
-    async def run(self, wait: Wait) -> Result | None:
+    async def run(self, wait: Wait) -> Reply | None:
         """See `blikk_tools.tool.Background`; it raises `TaskStarted`."""
         return await self.tasks.start(wait, self.presentation, self.failed, self.told)
 
