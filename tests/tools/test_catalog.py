@@ -24,7 +24,7 @@ READS = ["get_payment_status", "await_payment"]
 STATES: list[Step] = [*(answer(status, LINK) for status in Status), Uncertain("lost")]
 
 
-def wire(tool: Tool, *, with_output: bool = True) -> dict[str, Any]:
+def wire(tool: Tool[Any], *, with_output: bool = True) -> dict[str, Any]:
     """The tool as `tools/list` has it (MCP specification, Tool)."""
     hints = tool.annotations
     listed: dict[str, Any] = {
