@@ -16,13 +16,16 @@ demo: $(VENV)/.runtime ## one complete payment against a local sandbox: no key, 
 
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+# Schemathesis is slow to load, and its tests are slow ones.
+EVERYDAY := $(PYTEST) -m 'not slow and not interop' -p no:schemathesis --hypothesis-profile=everyday
+
 test: $(VENV)/.dev ## the everyday tests, in under two minutes
-	$(PYTEST) -m 'not slow and not interop'
+	$(EVERYDAY)
 
 test-all: slow eval ## the rest: every crash point, browsers, other makers' clients, agents
 
 slow: $(VENV)/.dev
-	$(PYTEST) -m 'slow and not interop'
+	$(PYTEST) -m '(slow or hypothesis) and not interop'
 
 interop: $(VENV)/.dev ## real clients, the large ones too (a gigabyte from npm); writes docs/clients.md
 	BLIKK_CLIENTS_PAGE=docs/clients.md CI=true $(BIN)/python -m pytest tests/interop
@@ -43,7 +46,7 @@ portable: $(VENV)/.dev ## the tests that need nothing of a Linux, for macOS
 QUICK := tests/payments tests/tools $(addprefix tests/server/test_,main_job.py stdio.py stdio_lines.py front_door.py settings.py asking.py tasks.py commands.py)
 
 quick: $(VENV)/.dev ## a short suite, for a newer Python
-	$(PYTEST) -m 'not slow and not interop' $(QUICK)
+	$(EVERYDAY) $(QUICK)
 
 check: lint types contracts workflows generated audit ## all that CI runs after the tests
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 SANDBOX_SPEED = 20.0
 SLOW_SECONDS = 600
+EVERYDAY_EXAMPLES = 40
+"""Of Hypothesis's 100, in `make test`."""
+
+SLOW_AS_A_WHOLE = re.compile(r"^pytestmark = .*\bmark\.(slow|browser|node)\b", re.MULTILINE)
 
 
 class QuickSchedule:
@@ -35,12 +41,21 @@ class QuickSchedule:
 settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
+# `make test-all` tries them all.
+settings.register_profile("everyday", settings(), max_examples=EVERYDAY_EXAMPLES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to rewrite snapshots in CI: they would be compared with themselves."""
     if os.environ.get("CI") == "true" and os.environ.get("UPDATE_SNAPSHOTS"):
         raise pytest.UsageError("UPDATE_SNAPSHOTS is set in CI: the snapshots would be compared with themselves")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not load files of slow tests alone where no slow test runs: loading is a good part of a short suite's time."""
+    if "not slow" not in str(config.option.markexpr).split(" and ") or collection_path.suffix != ".py":
+        return None
+    return bool(SLOW_AS_A_WHOLE.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from docs.audit import judge
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +29,13 @@ def test_a_tool_that_is_missing_is_said_in_one_place() -> None:
         and re.search(r"pytest\.(skip|xfail)\(|mark\.(skip|xfail)", path.read_text())
     }
     assert bare - {"tests/missing.py", "tests/test_gates.py"} == set()
+
+
+def test_every_test_has_a_time_limit(request: pytest.FixtureRequest) -> None:
+    """What hangs fails by its name, and does not hold up whatever waits for the suite."""
+    assert float(request.config.getini("timeout")) > 0
+    own = {item.nodeid: item.get_closest_marker("timeout") for item in request.session.items}
+    assert [name for name, marker in own.items() if marker and not (marker.args and marker.args[0] > 0)] == []
 
 
 def test_an_advisory_fails_the_audit_whatever_its_words_say() -> None:

@@ -204,7 +204,7 @@ def test_escapes_may_be_mixed_within_one_secret(secret: str) -> None:
     check(Redactor([secret]).text(f"a {mixed} b") == f"a {MARK} b")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(secret=keys, before=surroundings, after=surroundings)
 def test_no_encoding_of_any_key_in_any_surroundings_goes_out(secret: str, before: str, after: str) -> None:
     """A key may hold any printable character, and what stands around it may look like an escape."""
@@ -342,7 +342,7 @@ def keys_like_our_own_words(draw: st.DrawFn) -> str:
     return line[at : at + length]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(deadline=None)
 @given(key=keys | keys_like_our_own_words() | st.text("0123456789", min_size=8, max_size=40))
 def test_every_line_stays_valid_json_with_its_names_numbers_and_ids(key: str) -> None:
     """For any key of 8 to 64 printable characters; one that is a word of ours broke names and schemas."""
@@ -401,7 +401,7 @@ def wrapped(redactor: Redactor, target: Any) -> RedactedTextIO:
     return RedactedTextIO(redactor.text, target)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(deadline=None)
 @given(data=st.data())
 def test_whatever_the_pieces_and_flushes_nothing_goes_out(data: st.DataObject) -> None:
     """`print` writes text and newline apart; tracebacks come in dozens of pieces."""
