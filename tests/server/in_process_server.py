@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from blikk_mcp.serving import serve_mcp
+from blikk_mcp.settings.settings import take_environment
 from blikk_mcp.stderr import QueuedStderr
 from blikk_mcp.transports import stdio
 from blikk_mcp.transports.front_door import Handover
@@ -82,7 +83,8 @@ def serve(
         patched.setattr("atexit.register", _nothing)
         try:
             wire.start()
-            code = serve_mcp(wire, Handover(), stderr, sandbox=sandbox, sandbox_at=sandbox_at)
+            taken = take_environment(os.environ)
+            code = serve_mcp(wire, Handover(), stderr, taken, sandbox=sandbox, sandbox_at=sandbox_at)
             collects_garbage = gc.isenabled()
         finally:
             gc.enable()
