@@ -7,7 +7,7 @@ from html import unescape
 
 import httpx
 
-from tests.sandbox.world import World
+from tests.sandbox.harness import World
 
 
 def heading(page: httpx.Response) -> str:

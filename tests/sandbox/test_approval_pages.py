@@ -9,8 +9,8 @@ from html import unescape
 import pytest
 
 from blikk_sandbox.words import amount_in_words, choose_language
+from tests.sandbox.harness import IBAN, World, payment_body
 from tests.sandbox.page import csrf_token, heading, press
-from tests.sandbox.world import IBAN, World, payment_body
 
 pytestmark = pytest.mark.anyio
 

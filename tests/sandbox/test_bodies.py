@@ -9,7 +9,7 @@ import pytest
 
 from blikk_sandbox.app import MAX_BODY_BYTES
 from blikk_sandbox.bodies import mod_97
-from tests.sandbox.world import BBAN, IBAN, World, payment_body, without
+from tests.sandbox.harness import BBAN, IBAN, World, payment_body, without
 
 pytestmark = pytest.mark.anyio
 JSON = {"Content-Type": "application/json"}

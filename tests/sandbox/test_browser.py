@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from blikk_sandbox import RunningSandbox, run_sandbox
-from tests.sandbox.world import payment_body
+from tests.sandbox.harness import payment_body
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page

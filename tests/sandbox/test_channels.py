@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from blikk_sandbox.app import create_app
-from tests.sandbox.world import OTHER_KEY, World, payment_body
+from tests.sandbox.harness import OTHER_KEY, World, payment_body
 
 pytestmark = pytest.mark.anyio
 

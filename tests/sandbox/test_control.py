@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import KEY, World, payment_body
+from tests.sandbox.harness import KEY, World, payment_body
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from blikk_sandbox import RunningSandbox, run_sandbox
-from tests.sandbox.world import World, payment_body
+from tests.sandbox.harness import World, payment_body
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.sandbox.harness import World
 from tests.sandbox.page import csrf_token, press
-from tests.sandbox.world import World
 
 pytestmark = pytest.mark.anyio
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import ORIGIN, World
+from tests.sandbox.harness import ORIGIN, World
 
 pytestmark = pytest.mark.anyio
 

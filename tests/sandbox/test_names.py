@@ -7,7 +7,7 @@ import pytest
 
 from blikk_sandbox.names import Names
 from blikk_sandbox.running import RunningSandbox, run_sandbox
-from tests.sandbox.world import payment_body
+from tests.sandbox.harness import payment_body
 
 pytestmark = pytest.mark.anyio
 

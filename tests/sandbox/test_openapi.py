@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from blikk_sandbox.app import create_app
 from blikk_sandbox.bodies import mod_97
-from tests.sandbox.world import KEY, World, payment_body
+from tests.sandbox.harness import KEY, World, payment_body
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ import uvicorn.server
 from blikk_sandbox import RunningSandbox, run_sandbox, run_sandbox_in_thread, running
 from blikk_sandbox.person import PersonStuckError, approve, approve_now
 from tests.missing import unavailable
-from tests.sandbox.world import payment_body
+from tests.sandbox.harness import payment_body
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.world import World
+from tests.sandbox.harness import World
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import pytest
 
 from blikk_sandbox.bank import MAX_SECONDS_AHEAD
 from blikk_sandbox.running import run_sandbox
-from tests.sandbox.world import KEY, World, payment_body
+from tests.sandbox.harness import KEY, World, payment_body
 
 pytestmark = pytest.mark.anyio
 

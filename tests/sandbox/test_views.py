@@ -10,7 +10,7 @@ import pytest
 
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
-from tests.sandbox.world import World, payment_body
+from tests.sandbox.harness import World, payment_body
 from tests.sandbox_control import control
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,7 @@ import pytest
 
 from blikk_mcp.commands import demo
 from blikk_sandbox.running import RunningSandbox
-from tests.sandbox.world import payment_body
+from tests.sandbox.harness import payment_body
 from tests.sandbox_control import control
 from tests.server.in_process import blikk_mcp
 

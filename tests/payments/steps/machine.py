@@ -15,7 +15,7 @@ from blikk_payments.models import ClaimState
 from blikk_payments.snapshot import Snapshot
 from tests.payments.ledger_factories import intent
 from tests.payments.steps.bank import LIMIT_ISK, WINDOW_MINUTES, Answers, Reads
-from tests.payments.steps.world import World
+from tests.payments.steps.simulated_fleet import World
 
 KEYS = [f"purchase-{number}" for number in range(1, 7)]
 ACCOUNTS = ["IS015926000001", "IS015926000002"]
