@@ -13,7 +13,7 @@ import pytest
 
 from blikk_sandbox.running import run_sandbox_in_thread
 from tests.missing import unavailable
-from tests.payments.crash.calls import World
+from tests.payments.crash.calls import Story
 from tests.payments.crash.harness import Plan, Report
 from tests.payments.crash.running import FULL, broken, carry_out
 from tests.postgres import PostgresServer
@@ -21,8 +21,8 @@ from tests.postgres import PostgresServer
 PROCESSES = 2
 SAMPLE_OF_LINES = 40
 SAMPLE_ON_POSTGRESQL = 45
-PLAIN = World("plain")
-IN_THREADS = World("in threads", threads=True)
+PLAIN = Story("plain")
+IN_THREADS = Story("in threads", threads=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -89,22 +89,22 @@ def test_a_process_that_dies_again_while_it_recovers_has_not_paid_twice(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("world", "known"),
+    ("story", "known"),
     [
-        (World("lost", answers=("lost",)), PLAIN),
-        (World("refused", answers=("refused",)), PLAIN),
-        (World("asked", equal_before=True), PLAIN),
+        (Story("lost", answers=("lost",)), PLAIN),
+        (Story("refused", answers=("refused",)), PLAIN),
+        (Story("asked", equal_before=True), PLAIN),
         (IN_THREADS, PLAIN),
-        (World("in turn", in_turn=True), PLAIN),
-        (World("at once", threads=True, at_once=True), IN_THREADS),
+        (Story("in turn", in_turn=True), PLAIN),
+        (Story("at once", threads=True, at_once=True), IN_THREADS),
     ],
-    ids=lambda world: world.name,
+    ids=lambda story: story.name,
 )
-def test_a_crash_in_any_other_story_ends_no_worse(world: World, known: World, tell: list[tuple[str, Report]]) -> None:
+def test_a_crash_in_any_other_story_ends_no_worse(story: Story, known: Story, tell: list[tuple[str, Report]]) -> None:
     """The answer lost, refused, a person asked, the ledger called as the server does, several at once or in turn."""
-    report = carry_out(Plan(world, every=1 if FULL else 20, new_to=(known,)), PROCESSES)
+    report = carry_out(Plan(story, every=1 if FULL else 20, new_to=(known,)), PROCESSES)
 
-    tell.append((f"the story {world.name!r}", report))
+    tell.append((f"the story {story.name!r}", report))
     assert broken(report) == []
     assert len(report.points) >= report.lines // 20
 
@@ -113,8 +113,8 @@ def test_a_crash_in_any_other_story_ends_no_worse(world: World, known: World, te
 def test_a_crash_in_mid_http_has_not_paid_twice(tell: list[tuple[str, Report]]) -> None:
     """The lines of the channel too, over real HTTP, at a sandbox that is slow to show its payments."""
     with run_sandbox_in_thread(life="slow_to_show") as sandbox:
-        world = World("http", base_url=sandbox.base_url, api_key=sandbox.api_key)
-        plan = Plan(world, every=1 if FULL else 50, new_to=(PLAIN,), control_url=sandbox.control_url)
+        story = Story("http", base_url=sandbox.base_url, api_key=sandbox.api_key)
+        plan = Plan(story, every=1 if FULL else 50, new_to=(PLAIN,), control_url=sandbox.control_url)
         report = carry_out(plan, PROCESSES)
 
     tell.append(("over real HTTP", report))
@@ -129,7 +129,7 @@ def test_a_crash_with_the_ledger_in_postgresql_has_not_paid_twice(
 ) -> None:
     """The crash harness on both engines. A sample: most lines, and the money logic, are those of SQLite too."""
     every = 1 if FULL else SAMPLE_ON_POSTGRESQL
-    report = carry_out(Plan(World("postgresql", server=postgres.address), every=every), PROCESSES)
+    report = carry_out(Plan(Story("postgresql", server=postgres.address), every=every), PROCESSES)
 
     tell.append(("with the ledger in PostgreSQL", report))
     assert broken(report) == []

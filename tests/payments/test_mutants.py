@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.payments.crash.calls import World
+from tests.payments.crash.calls import Story
 from tests.payments.crash.harness import Plan
 from tests.payments.crash.running import carry_out
 from tests.payments.mutants import MUTANTS, FoundBy, mutated
@@ -66,9 +66,9 @@ def names(found_by: FoundBy) -> list[str]:
 def test_a_crash_finds(name: str) -> None:
     """The harness finds a double payment when the commit before sending is taken out, and so for its like."""
     mutant = MUTANTS[name]
-    world = World("mutant", answers=mutant.answers)
+    story = Story("mutant", answers=mutant.answers)
 
-    report = carry_out(Plan(world, mutant=name, stop_at_first=True))
+    report = carry_out(Plan(story, mutant=name, stop_at_first=True))
 
     found = [problem for point in report.points for problem in point.problems]
     assert [problem for problem in found if problem.startswith("paid twice")], f"survived {len(report.points)} crashes"

@@ -9,7 +9,7 @@ import pytest
 
 from blikk_sandbox.running import run_sandbox_in_thread
 from tests.missing import unavailable
-from tests.payments.crash.calls import World
+from tests.payments.crash.calls import Story
 from tests.payments.crash.harness import Plan, Report
 from tests.payments.crash.running import FULL, broken, carry_out
 from tests.postgres import PostgresServer
@@ -34,8 +34,8 @@ def _forks() -> None:
 def stop_and_go(*, overruled: bool, every: int = 1, mutant: str = "", parts: int = 1, server: str = "") -> Report:
     """The story at one in `every` lines, at a bank that pays at once. `server`: PostgreSQL's, if it has the ledger."""
     with run_sandbox_in_thread(life="instant_success") as sandbox:
-        world = World("stopped", base_url=sandbox.base_url, api_key=sandbox.api_key, server=server)
-        plan = Plan(world, every=every, control_url=sandbox.control_url, overruled=overruled, mutant=mutant)
+        story = Story("stopped", base_url=sandbox.base_url, api_key=sandbox.api_key, server=server)
+        plan = Plan(story, every=every, control_url=sandbox.control_url, overruled=overruled, mutant=mutant)
         return carry_out(plan, parts, program="stop_and_go")
 
 

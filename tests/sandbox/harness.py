@@ -43,7 +43,7 @@ def without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 @dataclass
-class World:
+class SandboxHarness:
     """A sandbox without a network, its clock, and a client with the first channel's key."""
 
     clock: StandingClock = field(default_factory=StandingClock)

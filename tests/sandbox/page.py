@@ -7,7 +7,7 @@ from html import unescape
 
 import httpx
 
-from tests.sandbox.harness import World
+from tests.sandbox.harness import SandboxHarness
 
 
 def heading(page: httpx.Response) -> str:
@@ -22,8 +22,8 @@ def csrf_token(page: httpx.Response) -> str:
     return match[1]
 
 
-async def press(world: World, link: str, decision: str = "approve", **headers: str) -> httpx.Response:
+async def press(harness: SandboxHarness, link: str, decision: str = "approve", **headers: str) -> httpx.Response:
     """What a browser does: open the page, send its form with the cookie that came with it."""
-    page = await world.client.get(link)
+    page = await harness.client.get(link)
     form = {"csrf_token": csrf_token(page), "decision": decision}
-    return await world.client.post(link, data=form, headers=headers)
+    return await harness.client.post(link, data=form, headers=headers)

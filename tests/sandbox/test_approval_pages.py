@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 from blikk_sandbox.words import amount_in_words, choose_language
-from tests.sandbox.harness import IBAN, World, payment_body
+from tests.sandbox.harness import IBAN, SandboxHarness, payment_body
 from tests.sandbox.page import csrf_token, heading, press
 
 pytestmark = pytest.mark.anyio
@@ -25,18 +25,18 @@ pytestmark = pytest.mark.anyio
 )
 async def test_a_person_answers_through_the_form(decision: str, status: str, said: str) -> None:
     """Blikk's page: a person completes SCA at redirectUrl."""
-    world = World()
-    payment_id, link = await world.waiting_link()
-    page = await press(world, link, decision)
+    harness = SandboxHarness()
+    payment_id, link = await harness.waiting_link()
+    page = await press(harness, link, decision)
     assert (page.status_code, heading(page)) == (200, said)
-    assert await world.status(payment_id) == status
+    assert await harness.status(payment_id) == status
 
 
 async def test_the_page_tells_what_is_paid_to_whom_and_that_it_is_a_sandbox() -> None:
     """The person decides by what the page says."""
-    world = World()
-    _, link = await world.waiting_link(amount=1_234_500)
-    page = (await world.client.get(link)).text
+    harness = SandboxHarness()
+    _, link = await harness.waiting_link(amount=1_234_500)
+    page = (await harness.client.get(link)).text
     for text in (
         "1,234,500 ISK",
         "Kaffihúsið ehf.",
@@ -50,8 +50,8 @@ async def test_the_page_tells_what_is_paid_to_whom_and_that_it_is_a_sandbox() ->
 
 async def test_an_account_without_an_iban_is_masked_too() -> None:
     """The same parts as with an IBAN."""
-    world = World()
-    payment = await world.client.post(
+    harness = SandboxHarness()
+    payment = await harness.client.post(
         "/paymentchannel/payment",
         json={
             "amount": 1,
@@ -59,28 +59,28 @@ async def test_an_account_without_an_iban_is_masked_too() -> None:
             "creditor": {"ssn": "5510730339", "name": "x", "bban": "015926007654"},
         },
     )
-    world.clock.advance(2)
-    link = (await world.look(payment.json()["id"]))["redirectUrl"]
-    page = (await world.client.get(link)).text
+    harness.clock.advance(2)
+    link = (await harness.look(payment.json()["id"]))["redirectUrl"]
+    page = (await harness.client.get(link)).text
     assert "0159-26-•••654" in page
     assert "007654" not in page
 
 
 async def test_looking_at_the_page_approves_nothing() -> None:
     """Link previews and scanners open links too."""
-    world = World()
-    payment_id, link = await world.waiting_link()
+    harness = SandboxHarness()
+    payment_id, link = await harness.waiting_link()
     for _ in range(3):
-        await world.client.get(link)
-        await world.client.head(link)
-    assert await world.status(payment_id) == "SCA_REQUIRED"
+        await harness.client.get(link)
+        await harness.client.head(link)
+    assert await harness.status(payment_id) == "SCA_REQUIRED"
 
 
 async def test_the_headers_shut_everything_off_that_the_page_does_not_need() -> None:
     """Our own rules for pages on which money is approved."""
-    world = World()
-    _, link = await world.waiting_link()
-    page = await world.client.get(link)
+    harness = SandboxHarness()
+    _, link = await harness.waiting_link()
+    page = await harness.client.get(link)
     policy = page.headers["content-security-policy"]
     for rule in ("default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"):
         assert rule in policy
@@ -96,65 +96,65 @@ async def test_the_headers_shut_everything_off_that_the_page_does_not_need() -> 
 
 async def test_a_payment_is_answered_once() -> None:
     """Also when the page was open twice."""
-    world = World()
-    payment_id, link = await world.waiting_link()
-    token = csrf_token(await world.client.get(link))
-    await press(world, link, "reject")
-    late = await world.client.post(link, data={"csrf_token": token, "decision": "approve"})
+    harness = SandboxHarness()
+    payment_id, link = await harness.waiting_link()
+    token = csrf_token(await harness.client.get(link))
+    await press(harness, link, "reject")
+    late = await harness.client.post(link, data={"csrf_token": token, "decision": "approve"})
     assert (late.status_code, heading(late)) == (409, "This payment has already been answered")
-    assert (await world.client.get(link)).status_code == 409
-    assert await world.status(payment_id) == "REJECTED"
+    assert (await harness.client.get(link)).status_code == 409
+    assert await harness.status(payment_id) == "REJECTED"
 
 
 async def test_an_expired_link_is_gone() -> None:
     """A sister API of Blikk's: links live 120 s."""
-    world = World()
-    payment_id, link = await world.waiting_link()
-    token = csrf_token(await world.client.get(link))
-    world.clock.advance(121)
-    page = await world.client.get(link)
+    harness = SandboxHarness()
+    payment_id, link = await harness.waiting_link()
+    token = csrf_token(await harness.client.get(link))
+    harness.clock.advance(121)
+    page = await harness.client.get(link)
     assert (page.status_code, heading(page)) == (410, "This link has expired")
-    late = await world.client.post(link, data={"csrf_token": token, "decision": "approve"})
+    late = await harness.client.post(link, data={"csrf_token": token, "decision": "approve"})
     assert late.status_code == 410
-    assert await world.status(payment_id) == "ERROR"
+    assert await harness.status(payment_id) == "ERROR"
 
 
 @pytest.mark.parametrize("path", ["/bank/approve/nobody-knows", "/bank/onboard/nobody-knows", "/bank/steal/x"])
 async def test_an_unknown_link_is_not_found(path: str) -> None:
     """And nothing tells whether one was close."""
-    page = await World().client.get(path)
+    page = await SandboxHarness().client.get(path)
     assert (page.status_code, heading(page)) == (404, "There is no such payment")
 
 
 async def test_a_link_from_before_the_bank_asks_is_not_ready_and_then_replaced() -> None:
     """A sister API of Blikk's: the URL of the POST answer can differ from the one to show."""
-    world = World(life="url_changes")
-    payment = await world.create()
-    page = await world.client.get(payment["redirectUrl"])
+    harness = SandboxHarness(life="url_changes")
+    payment = await harness.create()
+    page = await harness.client.get(payment["redirectUrl"])
     assert (page.status_code, heading(page)) == (409, "This payment is not ready yet")
-    world.clock.advance(2)
-    page = await world.client.get(payment["redirectUrl"])
+    harness.clock.advance(2)
+    page = await harness.client.get(payment["redirectUrl"])
     assert (page.status_code, heading(page)) == (410, "This link has been replaced")
 
 
 async def test_onboarding_is_one_button_and_leads_to_another_link() -> None:
     """A public integrator's code: USER_ONBOARDING_REQUIRED, then SCA_REQUIRED."""
-    world = World(life="onboarding")
-    payment_id, link = await world.waiting_link()
-    assert (await press(world, link, "approve")).status_code == 403
-    page = await press(world, link, "complete")
+    harness = SandboxHarness(life="onboarding")
+    payment_id, link = await harness.waiting_link()
+    assert (await press(harness, link, "approve")).status_code == 403
+    page = await press(harness, link, "complete")
     assert (page.status_code, heading(page)) == (200, "You are connected")
-    assert await world.status(payment_id) == "SCA_REQUIRED"
-    assert (await world.client.get(link)).status_code == 409
-    newest = (await world.look(payment_id))["redirectUrl"]
-    assert (await press(world, newest)).status_code == 200
+    assert await harness.status(payment_id) == "SCA_REQUIRED"
+    assert (await harness.client.get(link)).status_code == 409
+    newest = (await harness.look(payment_id))["redirectUrl"]
+    assert (await press(harness, newest)).status_code == 200
 
 
 async def test_an_onboarding_link_does_not_open_the_approval_page() -> None:
     """Each token belongs to one page."""
-    world = World(life="onboarding")
-    _, link = await world.waiting_link()
-    assert (await world.client.get(link.replace("/onboard/", "/approve/"))).status_code == 404
+    harness = SandboxHarness(life="onboarding")
+    _, link = await harness.waiting_link()
+    assert (await harness.client.get(link.replace("/onboard/", "/approve/"))).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ async def test_an_onboarding_link_does_not_open_the_approval_page() -> None:
 )
 async def test_a_hostile_name_stays_text(name: str) -> None:
     """The creditor's name comes from outside."""
-    world = World()
-    _, link = await world.waiting_link(creditor={"name": name})
-    page = await world.client.get(link)
+    harness = SandboxHarness()
+    _, link = await harness.waiting_link(creditor={"name": name})
+    page = await harness.client.get(link)
     assert page.status_code == 200
     shown = re.search(r"<bdi>(.*?)</bdi>", page.text, re.DOTALL)
     assert shown
@@ -183,22 +183,22 @@ async def test_a_hostile_name_stays_text(name: str) -> None:
 
 async def test_a_name_with_no_utf_8_form_is_shown_with_a_question_mark() -> None:
     """JSON can name lone surrogates."""
-    world = World()
+    harness = SandboxHarness()
     body = json.dumps(payment_body(creditor={"name": "a\ud800b"}))
     headers = {"Content-Type": "application/json"}
-    response = await world.client.post("/paymentchannel/payment", content=body, headers=headers)
-    world.clock.advance(2)
-    link = (await world.look(response.json()["id"]))["redirectUrl"]
-    assert "<bdi>a?b</bdi>" in (await world.client.get(link)).text
+    response = await harness.client.post("/paymentchannel/payment", content=body, headers=headers)
+    harness.clock.advance(2)
+    link = (await harness.look(response.json()["id"]))["redirectUrl"]
+    assert "<bdi>a?b</bdi>" in (await harness.client.get(link)).text
 
 
 async def test_the_page_speaks_icelandic_when_it_is_asked_to() -> None:
     """By the link, or by what the browser prefers."""
-    world = World()
-    _, link = await world.waiting_link(amount=1000)
+    harness = SandboxHarness()
+    _, link = await harness.waiting_link(amount=1000)
     for page in (
-        await world.client.get(f"{link}?lang=is"),
-        await world.client.get(link, headers={"Accept-Language": "is-IS,is;q=0.9,en;q=0.8"}),
+        await harness.client.get(f"{link}?lang=is"),
+        await harness.client.get(link, headers={"Accept-Language": "is-IS,is;q=0.9,en;q=0.8"}),
     ):
         assert '<html lang="is">' in page.text
         assert page.headers["content-language"] == "is"
@@ -209,11 +209,11 @@ async def test_the_page_speaks_icelandic_when_it_is_asked_to() -> None:
 
 async def test_the_answer_comes_in_the_language_of_the_page() -> None:
     """The form's address keeps the choice."""
-    world = World()
-    _, link = await world.waiting_link()
-    page = await world.client.get(f"{link}?lang=is")
+    harness = SandboxHarness()
+    _, link = await harness.waiting_link()
+    page = await harness.client.get(f"{link}?lang=is")
     assert 'action="?lang=is"' in page.text
-    assert heading(await press(world, f"{link}?lang=is")) == "Greiðsla samþykkt"
+    assert heading(await press(harness, f"{link}?lang=is")) == "Greiðsla samþykkt"
 
 
 @pytest.mark.parametrize(
@@ -243,8 +243,8 @@ def test_amounts_are_written_as_people_write_them() -> None:
 
 async def test_a_bad_host_header_does_not_get_into_the_link() -> None:
     """The link is made from the Host header, which the client writes."""
-    world = World()
-    payment = await world.create()
-    world.clock.advance(2)
-    response = await world.read(payment["id"], headers={"Host": 'evil"><script>'})
+    harness = SandboxHarness()
+    payment = await harness.create()
+    harness.clock.advance(2)
+    response = await harness.read(payment["id"], headers={"Host": 'evil"><script>'})
     assert response.json()["redirectUrl"].startswith("http://127.0.0.1:8080/bank/")

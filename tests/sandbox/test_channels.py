@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from blikk_sandbox.app import create_app
-from tests.sandbox.harness import OTHER_KEY, World, payment_body
+from tests.sandbox.harness import OTHER_KEY, SandboxHarness, payment_body
 
 pytestmark = pytest.mark.anyio
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("key", [None, "", "wrong", "key-of-the-first-channel "])
 async def test_every_request_needs_a_key_that_is_known(method: str, path: str, key: str | None) -> None:
     """Blikk's page: the Api-Key header on every request, the docs and the schema included; 401 otherwise."""
-    world = World()
-    del world.client.headers["Api-Key"]
+    harness = SandboxHarness()
+    del harness.client.headers["Api-Key"]
     headers = {} if key is None else {"Api-Key": key}
-    response = await world.client.request(
+    response = await harness.client.request(
         method, f"/paymentchannel{path}", headers=headers, json=payment_body() if method == "POST" else None
     )
     assert response.status_code == 401
@@ -30,24 +30,24 @@ async def test_every_request_needs_a_key_that_is_known(method: str, path: str, k
 
 async def test_a_key_that_is_sent_twice_is_no_key() -> None:
     """Our own strictness: which of the two was meant?"""
-    world = World()
-    key = world.client.headers.pop("Api-Key")
+    harness = SandboxHarness()
+    key = harness.client.headers.pop("Api-Key")
     two_keys = httpx.Headers([("Api-Key", key), ("Api-Key", key)])
-    assert (await world.read("x", headers=two_keys)).status_code == 401
+    assert (await harness.read("x", headers=two_keys)).status_code == 401
 
 
 async def test_the_payment_of_another_channel_is_403() -> None:
     """Blikk's page: the payment exists but belongs to a different payment channel."""
-    world = World()
-    payment = await world.create()
-    response = await world.read(payment["id"], headers={"Api-Key": OTHER_KEY})
+    harness = SandboxHarness()
+    payment = await harness.create()
+    response = await harness.read(payment["id"], headers={"Api-Key": OTHER_KEY})
     assert response.status_code == 403
-    assert await world.status(payment["id"]) == "DRAFT"
+    assert await harness.status(payment["id"]) == "DRAFT"
 
 
 async def test_an_unknown_payment_is_404() -> None:
     """Blikk's page: the payment is not a PaymentChannel payment."""
-    assert (await World().read("pay_nobody-knows")).status_code == 404
+    assert (await SandboxHarness().read("pay_nobody-knows")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_an_unknown_payment_is_404() -> None:
 )
 async def test_an_unknown_path_is_404_with_problem_details(path: str) -> None:
     """A prefix that was dropped, or a slash too many, is not put right by a redirect."""
-    response = await World().client.get(path)
+    response = await SandboxHarness().client.get(path)
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
 
@@ -80,7 +80,7 @@ async def test_an_unknown_path_is_404_with_problem_details(path: str) -> None:
 )
 async def test_a_wrong_method_is_405_and_says_which_are_right(method: str, path: str, allowed: str) -> None:
     """There is no list, no cancel and no change (Blikk's page); HTTP wants the Allow header."""
-    response = await World().client.request(method, f"/paymentchannel{path}")
+    response = await SandboxHarness().client.request(method, f"/paymentchannel{path}")
     assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == set(allowed.split(", "))
     assert response.headers["content-type"] == "application/problem+json"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.harness import KEY, World, payment_body
+from tests.sandbox.harness import KEY, SandboxHarness, payment_body
 
 pytestmark = pytest.mark.anyio
 
@@ -14,15 +14,15 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("peer", ["192.168.1.20", "10.0.0.1", "8.8.8.8", "fe80::1"])
 async def test_other_machines_are_refused(peer: str) -> None:
     """The control API has no key, so it listens to this machine only."""
-    world = World(peer=peer)
-    assert (await world.control("GET", "/record")).status_code == 403
-    assert (await world.read("x")).status_code == 404  # Blikk's own paths are open to whoever has a key
+    harness = SandboxHarness(peer=peer)
+    assert (await harness.control("GET", "/record")).status_code == 403
+    assert (await harness.read("x")).status_code == 404  # Blikk's own paths are open to whoever has a key
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1"])
 async def test_this_machine_is_let_in(peer: str) -> None:
     """Every address of the loopback network is this machine."""
-    assert (await World(peer=peer).control("GET", "/record")).status_code == 200
+    assert (await SandboxHarness(peer=peer).control("GET", "/record")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ async def test_this_machine_is_let_in(peer: str) -> None:
 )
 async def test_a_foreign_host_header_is_refused(host: str) -> None:
     """DNS rebinding: a page's own name that points to this machine."""
-    response = await World().control("GET", "/record", headers={"Host": host})
+    response = await SandboxHarness().control("GET", "/record", headers={"Host": host})
     assert response.status_code == 403
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:9", "127.0.0.1:1", "[::1]:8080"])
 async def test_a_host_header_that_names_this_machine_is_let_in(host: str) -> None:
     """The names that cannot be rebound."""
-    assert (await World().control("GET", "/record", headers={"Host": host})).status_code == 200
+    assert (await SandboxHarness().control("GET", "/record", headers={"Host": host})).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -61,21 +61,21 @@ async def test_a_host_header_that_names_this_machine_is_let_in(host: str) -> Non
 )
 async def test_a_page_of_another_origin_is_refused(headers: dict[str, str]) -> None:
     """A web page can send requests to this machine, though it cannot hide where it comes from."""
-    world = World()
+    harness = SandboxHarness()
     fault = {"fault": "slow"}
-    assert (await world.control("POST", "/faults", fault, headers=headers)).status_code == 403
-    assert (await world.ask("GET", "/faults")) == {"faults": []}
+    assert (await harness.control("POST", "/faults", fault, headers=headers)).status_code == 403
+    assert (await harness.ask("GET", "/faults")) == {"faults": []}
 
 
 async def test_its_own_origin_is_let_in() -> None:
     """A page of the sandbox itself."""
     headers = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
-    assert (await World().control("GET", "/record", headers=headers)).status_code == 200
+    assert (await SandboxHarness().control("GET", "/record", headers=headers)).status_code == 200
 
 
 async def test_the_guard_is_before_every_path() -> None:
     """None may be forgotten when one is added."""
-    world = World(peer="192.168.1.20")
+    harness = SandboxHarness(peer="192.168.1.20")
     paths = {
         ("POST", "/faults"),
         ("GET", "/faults"),
@@ -89,7 +89,7 @@ async def test_the_guard_is_before_every_path() -> None:
         ("GET", "/requests"),
         ("POST", "/clock"),
     }
-    answers = {(method, path): (await world.control(method, path)).status_code for method, path in paths}
+    answers = {(method, path): (await harness.control(method, path)).status_code for method, path in paths}
     assert set(answers.values()) == {403}
 
 
@@ -112,7 +112,7 @@ async def test_the_guard_is_before_every_path() -> None:
 )
 async def test_what_it_does_not_understand_is_refused(path: str, body: Any) -> None:
     """A misspelt fault that is silently ignored makes a test that tests nothing."""
-    response = await World().control("POST", path, body)
+    response = await SandboxHarness().control("POST", path, body)
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
 
@@ -120,40 +120,40 @@ async def test_what_it_does_not_understand_is_refused(path: str, body: Any) -> N
 @pytest.mark.parametrize("path", ["/payments/x/approve", "/payments/x/steal", "/nothing"])
 async def test_what_is_not_there_is_404(path: str) -> None:
     """No such payment, no such decision, no such path."""
-    assert (await World().control("POST", path)).status_code == 404
+    assert (await SandboxHarness().control("POST", path)).status_code == 404
 
 
 async def test_faults_and_lives_can_be_listed_and_cleared() -> None:
     """So that one test cannot spoil the next."""
-    world = World()
+    harness = SandboxHarness()
     fault = {"fault": "slow", "operation": "read", "times": 3, "seconds": 2.0}
-    assert await world.ask("POST", "/faults", fault) == {"faults": [fault]}
-    assert await world.ask("GET", "/faults") == {"faults": [fault]}
-    assert await world.ask("DELETE", "/faults") == {"faults": []}
+    assert await harness.ask("POST", "/faults", fault) == {"faults": [fault]}
+    assert await harness.ask("GET", "/faults") == {"faults": [fault]}
+    assert await harness.ask("DELETE", "/faults") == {"faults": []}
     life = {"life": "push", "times": 1, "bank_message": "hello"}
-    assert await world.ask("POST", "/lives", life) == {"lives": [life]}
-    assert await world.ask("GET", "/lives") == {"lives": [life]}
-    assert await world.ask("DELETE", "/lives") == {"lives": []}
+    assert await harness.ask("POST", "/lives", life) == {"lives": [life]}
+    assert await harness.ask("GET", "/lives") == {"lives": [life]}
+    assert await harness.ask("DELETE", "/lives") == {"lives": []}
 
 
 async def test_a_fault_meets_only_its_operation_and_only_so_often() -> None:
     """First asked for, first met."""
-    world = World()
-    await world.ask("POST", "/faults", {"fault": "not_found", "operation": "read", "times": 2})
-    await world.ask("POST", "/faults", {"fault": "rate_limited", "operation": "any"})
-    assert (await world.post(payment_body())).status_code == 429
-    payment = await world.create()
-    assert [(await world.read(payment["id"])).status_code for _ in range(3)] == [404, 404, 200]
+    harness = SandboxHarness()
+    await harness.ask("POST", "/faults", {"fault": "not_found", "operation": "read", "times": 2})
+    await harness.ask("POST", "/faults", {"fault": "rate_limited", "operation": "any"})
+    assert (await harness.post(payment_body())).status_code == 429
+    payment = await harness.create()
+    assert [(await harness.read(payment["id"])).status_code for _ in range(3)] == [404, 404, 200]
 
 
 async def test_the_record_holds_every_post_the_refused_ones_too() -> None:
     """What the client says it sent can be held against what came in."""
-    world = World()
-    await world.post(payment_body(reference="x"))
-    await world.client.post("/paymentchannel/payment", content=b"{nonsense")
-    await world.post(payment_body(), headers={"Api-Key": "wrong"})
-    payment = await world.create()
-    received = (await world.ask("GET", "/record"))["received"]
+    harness = SandboxHarness()
+    await harness.post(payment_body(reference="x"))
+    await harness.client.post("/paymentchannel/payment", content=b"{nonsense")
+    await harness.post(payment_body(), headers={"Api-Key": "wrong"})
+    payment = await harness.create()
+    received = (await harness.ask("GET", "/record"))["received"]
     assert [entry["status"] for entry in received] == [400, 415, 401, 201]
     assert [entry["channel"] for entry in received] == [0, 0, None, 0]
     assert [entry["payment_id"] for entry in received] == [None, None, None, payment["id"]]
@@ -164,16 +164,16 @@ async def test_the_record_holds_every_post_the_refused_ones_too() -> None:
 
 async def test_the_record_holds_no_key() -> None:
     """A record is printed and compared; a key is neither."""
-    world = World()
-    await world.create()
-    assert KEY not in (await world.control("GET", "/record")).text
+    harness = SandboxHarness()
+    await harness.create()
+    assert KEY not in (await harness.control("GET", "/record")).text
 
 
 async def test_the_record_tells_each_payment_as_the_bank_has_it() -> None:
     """The bank's truth, whatever the client was told."""
-    world = World()
-    payment = await world.create(scaUserSsn="0101307789")
-    (entry,) = (await world.ask("GET", "/record"))["payments"]
+    harness = SandboxHarness()
+    payment = await harness.create(scaUserSsn="0101307789")
+    (entry,) = (await harness.ask("GET", "/record"))["payments"]
     assert entry["id"] == payment["id"]
     assert entry["creditor"] == payment_body()["creditor"] | {"bban": None}
     assert (entry["amount"], entry["currency"], entry["status"]) == (1000, "ISK", "DRAFT")
@@ -183,28 +183,28 @@ async def test_the_record_tells_each_payment_as_the_bank_has_it() -> None:
 
 async def test_the_record_can_be_cleared() -> None:
     """As if nothing had ever been received."""
-    world = World()
-    payment = await world.create()
-    cleared = await world.ask("DELETE", "/record")
+    harness = SandboxHarness()
+    payment = await harness.create()
+    cleared = await harness.ask("DELETE", "/record")
     assert (cleared["received"], cleared["payments"], cleared["paid"]) == ([], [], [])
-    assert (await world.read(payment["id"])).status_code == 404
+    assert (await harness.read(payment["id"])).status_code == 404
 
 
 async def test_reads_are_counted_per_payment_the_spoilt_ones_too() -> None:
     """To measure how often a client polls."""
-    world = World()
-    first, second = await world.create(), await world.create()
-    await world.ask("POST", "/faults", {"fault": "empty_502"})
+    harness = SandboxHarness()
+    first, second = await harness.create(), await harness.create()
+    await harness.ask("POST", "/faults", {"fault": "empty_502"})
     for _ in range(3):
-        await world.read(first["id"])
-    assert await world.ask("GET", "/requests") == {"creates": 2, "reads": {first["id"]: 3, second["id"]: 0}}
+        await harness.read(first["id"])
+    assert await harness.ask("GET", "/requests") == {"creates": 2, "reads": {first["id"]: 3, second["id"]: 0}}
 
 
 async def test_its_clock_can_be_moved_forward() -> None:
     """So that nobody has to sleep through the life of a link."""
-    world = World()
-    payment = await world.create()
-    assert await world.ask("POST", "/clock", {"advance_seconds": 60}) == {"now": "2026-03-02T12:01:00+00:00"}
-    assert await world.status(payment["id"]) == "SCA_REQUIRED"
-    await world.ask("POST", "/clock", {"advance_seconds": 61.5})
-    assert await world.status(payment["id"]) == "ERROR"
+    harness = SandboxHarness()
+    payment = await harness.create()
+    assert await harness.ask("POST", "/clock", {"advance_seconds": 60}) == {"now": "2026-03-02T12:01:00+00:00"}
+    assert await harness.status(payment["id"]) == "SCA_REQUIRED"
+    await harness.ask("POST", "/clock", {"advance_seconds": 61.5})
+    assert await harness.status(payment["id"]) == "ERROR"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from blikk_sandbox import RunningSandbox, run_sandbox
-from tests.sandbox.harness import World, payment_body
+from tests.sandbox.harness import SandboxHarness, payment_body
 
 pytestmark = pytest.mark.anyio
 
@@ -253,11 +253,11 @@ async def test_a_truncated_answer_breaks_off(wire: Wire) -> None:
 
 async def test_without_a_connection_a_lost_answer_is_raised() -> None:
     """For clients inside the process, which have nothing to lose but the call."""
-    world = World()
-    await world.ask("POST", "/faults", {"fault": "answer_lost_after_commit"})
+    harness = SandboxHarness()
+    await harness.ask("POST", "/faults", {"fault": "answer_lost_after_commit"})
     with pytest.raises(ConnectionResetError):
-        await world.create()
-    record = await world.ask("GET", "/record")
+        await harness.create()
+    record = await harness.ask("GET", "/record")
     assert (len(record["payments"]), record["received"][0]["status"]) == (1, None)
 
 

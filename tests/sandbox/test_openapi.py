@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from blikk_sandbox.app import create_app
 from blikk_sandbox.bodies import mod_97
-from tests.sandbox.harness import KEY, World, payment_body
+from tests.sandbox.harness import KEY, SandboxHarness, payment_body
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def test_it_is_true_of_a_channel_without_an_account_too(case: schemathesis.Case[
 
 
 async def document(*, configured_account: bool = True) -> dict[str, Any]:
-    response = await World(configured_account=configured_account).client.get("/paymentchannel/openapi.json")
+    response = await SandboxHarness(configured_account=configured_account).client.get("/paymentchannel/openapi.json")
     assert response.headers["content-type"] == "application/json"
     return response.json()
 
@@ -91,12 +91,12 @@ async def test_it_takes_what_the_schema_takes_and_refuses_what_it_refuses(config
     ]
     for body, good in bodies:
         assert validator.is_valid(body) is good
-        response = await World(configured_account=configured_account).post(body)
+        response = await SandboxHarness(configured_account=configured_account).post(body)
         assert (response.status_code == 201) is good
 
 
 async def docs() -> httpx.Response:
-    return await World().client.get("/paymentchannel/docs")
+    return await SandboxHarness().client.get("/paymentchannel/docs")
 
 
 @pytest.mark.anyio

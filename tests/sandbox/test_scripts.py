@@ -6,40 +6,40 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.harness import World
+from tests.sandbox.harness import SandboxHarness
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_the_lives_of_the_next_payments_are_set_in_one_call() -> None:
     """What waited before is gone, and after the last one the usual life comes back."""
-    world = World()
-    await world.ask("POST", "/lives", {"life": "push", "times": 5})
+    harness = SandboxHarness()
+    await harness.ask("POST", "/lives", {"life": "push", "times": 5})
     lives = [{"life": "instant_rejection", "times": 2}, {"life": "instant_success", "times": 1}]
-    assert await world.ask("PUT", "/lives", {"lives": lives}) == {"lives": lives}
-    assert [(await world.create())["status"] for _ in range(4)] == ["REJECTED", "REJECTED", "SUCCESS", "DRAFT"]
-    assert await world.ask("PUT", "/lives", {"lives": []}) == {"lives": []}
+    assert await harness.ask("PUT", "/lives", {"lives": lives}) == {"lives": lives}
+    assert [(await harness.create())["status"] for _ in range(4)] == ["REJECTED", "REJECTED", "SUCCESS", "DRAFT"]
+    assert await harness.ask("PUT", "/lives", {"lives": []}) == {"lives": []}
 
 
 async def test_the_faults_to_come_are_set_in_one_call() -> None:
     """The same for faults."""
-    world = World()
-    await world.ask("POST", "/faults", {"fault": "slow"})
+    harness = SandboxHarness()
+    await harness.ask("POST", "/faults", {"fault": "slow"})
     faults = [{"fault": "rate_limited", "times": 1}, {"fault": "empty_502", "operation": "read", "times": 1}]
-    assert await world.ask("PUT", "/faults", {"faults": faults}) == {"faults": faults}
+    assert await harness.ask("PUT", "/faults", {"faults": faults}) == {"faults": faults}
 
 
-async def walk(world: World, payment_id: str, decision: str) -> list[str]:
+async def walk(harness: SandboxHarness, payment_id: str, decision: str) -> list[str]:
     """The statuses that a client sees, with the person's decision when there is a link."""
     seen: list[str] = []
     for _ in range(10):
-        status = await world.status(payment_id)
+        status = await harness.status(payment_id)
         seen += [status] if status not in seen[-1:] else []
         if status in ("SCA_REQUIRED", "USER_ONBOARDING_REQUIRED"):
             answer = "complete" if status == "USER_ONBOARDING_REQUIRED" else decision
-            await world.control("POST", f"/payments/{payment_id}/{answer}")
+            await harness.control("POST", f"/payments/{payment_id}/{answer}")
         else:
-            world.clock.advance(1)
+            harness.clock.advance(1)
     return seen
 
 
@@ -59,31 +59,31 @@ async def walk(world: World, payment_id: str, decision: str) -> list[str]:
 )
 async def test_a_life_can_be_a_script_of_statuses(statuses: list[str], seen: list[str]) -> None:
     """What stands before SCA_REQUIRED comes by itself, the rest once a person approves."""
-    world = World()
-    await world.ask("POST", "/lives", {"statuses": statuses})
-    payment = await world.create()
-    assert await walk(world, payment["id"], "approve") == seen
-    paid = (await world.ask("GET", "/record"))["paid"]
+    harness = SandboxHarness()
+    await harness.ask("POST", "/lives", {"statuses": statuses})
+    payment = await harness.create()
+    assert await walk(harness, payment["id"], "approve") == seen
+    paid = (await harness.ask("GET", "/record"))["paid"]
     assert paid == ([payment["id"]] if seen[-1] == "SUCCESS" else [])
 
 
 async def test_a_script_that_nobody_approves_lapses() -> None:
     """A link lives for its time in a script too."""
-    world = World()
-    await world.ask("POST", "/lives", {"statuses": ["SCA_REQUIRED", "SUCCESS"], "link_seconds": 10})
-    payment = await world.create()
+    harness = SandboxHarness()
+    await harness.ask("POST", "/lives", {"statuses": ["SCA_REQUIRED", "SUCCESS"], "link_seconds": 10})
+    payment = await harness.create()
     assert payment["redirectUrl"]
-    world.clock.advance(10)
-    assert await world.status(payment["id"]) == "ERROR"
-    assert (await world.ask("GET", "/record"))["paid"] == []
+    harness.clock.advance(10)
+    assert await harness.status(payment["id"]) == "ERROR"
+    assert (await harness.ask("GET", "/record"))["paid"] == []
 
 
 async def test_a_rejected_script_ends_there() -> None:
     """The person's no is worth more than what was to come."""
-    world = World()
-    await world.ask("POST", "/lives", {"statuses": ["SCA_REQUIRED", "SUCCESS"]})
-    payment = await world.create()
-    assert await walk(world, payment["id"], "reject") == ["SCA_REQUIRED", "REJECTED"]
+    harness = SandboxHarness()
+    await harness.ask("POST", "/lives", {"statuses": ["SCA_REQUIRED", "SUCCESS"]})
+    payment = await harness.create()
+    assert await walk(harness, payment["id"], "reject") == ["SCA_REQUIRED", "REJECTED"]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_a_rejected_script_ends_there() -> None:
 )
 async def test_a_life_that_cannot_be_led_is_refused(life: dict[str, Any]) -> None:
     """In one call with others too: then none of them is taken."""
-    world = World()
-    assert (await world.control("POST", "/lives", life)).status_code == 400
-    assert (await world.control("PUT", "/lives", {"lives": [{"life": "push"}, life]})).status_code == 400
-    assert await world.ask("GET", "/lives") == {"lives": []}
+    harness = SandboxHarness()
+    assert (await harness.control("POST", "/lives", life)).status_code == 400
+    assert (await harness.control("PUT", "/lives", {"lives": [{"life": "push"}, life]})).status_code == 400
+    assert await harness.ask("GET", "/lives") == {"lives": []}

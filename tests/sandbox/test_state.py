@@ -10,7 +10,7 @@ import pytest
 
 from blikk_sandbox.bank import MAX_SECONDS_AHEAD
 from blikk_sandbox.running import run_sandbox
-from tests.sandbox.harness import KEY, World, payment_body
+from tests.sandbox.harness import KEY, SandboxHarness, payment_body
 
 pytestmark = pytest.mark.anyio
 
@@ -62,21 +62,21 @@ async def test_a_seeded_sandbox_that_takes_over_gives_no_id_twice() -> None:
 
 async def test_what_is_no_state_is_refused_and_changes_nothing() -> None:
     """Half a bank is worse than none."""
-    world = World()
-    payment = await world.create()
-    state = await world.ask("GET", "/state")
+    harness = SandboxHarness()
+    payment = await harness.create()
+    state = await harness.ask("GET", "/state")
     spoilt: list[dict[str, Any]] = [{"api_keys": []}, {"seconds_ahead": -1}, {"bank": {}}, {"x": 1}]
     for broken in [{}, *(state | fields for fields in spoilt)]:
-        assert (await world.control("PUT", "/state", broken)).status_code == 400
-    assert (await world.read(payment["id"])).status_code == 200
-    assert (await world.control("PUT", "/state", state)).status_code == 200
+        assert (await harness.control("PUT", "/state", broken)).status_code == 400
+    assert (await harness.read(payment["id"])).status_code == 200
+    assert (await harness.control("PUT", "/state", state)).status_code == 200
 
 
 async def test_the_index_says_what_there_is() -> None:
     """The control API documents itself: every path with a sentence, every fault and every life."""
-    world = World()
-    index = await world.ask("GET", "")
-    assert index == await world.ask("GET", "/")
+    harness = SandboxHarness()
+    index = await harness.ask("GET", "")
+    assert index == await harness.ask("GET", "/")
     assert index["base_url"].endswith("/paymentchannel")
     assert index["control_url"].endswith("/_sandbox")
     assert index["api_key"] == KEY
@@ -88,15 +88,15 @@ async def test_the_index_says_what_there_is() -> None:
 
 async def test_the_index_and_the_state_are_for_this_machine_only() -> None:
     """They hold the sandbox's key."""
-    world = World(peer="192.168.1.20")
+    harness = SandboxHarness(peer="192.168.1.20")
     for method, path in (("GET", ""), ("GET", "/"), ("GET", "/state"), ("PUT", "/state"), ("PUT", "/lives")):
-        assert (await world.control(method, path)).status_code == 403
+        assert (await harness.control(method, path)).status_code == 403
 
 
 async def test_the_clock_does_not_leave_the_calendar() -> None:
     """Moved ahead again and again it is refused, not broken."""
-    world = World()
+    harness = SandboxHarness()
     step = {"advance_seconds": MAX_SECONDS_AHEAD / 11}
-    answers = [(await world.control("POST", "/clock", step)).status_code for _ in range(12)]
+    answers = [(await harness.control("POST", "/clock", step)).status_code for _ in range(12)]
     assert answers == [200] * 11 + [400]
-    assert (await world.post(payment_body())).status_code == 201
+    assert (await harness.post(payment_body())).status_code == 201

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class World:
+class Story:
     """One story: how Blikk answers, whether there was an equal payment before, and how real it all is.
 
     `threads`: the ledger is called as the server calls it, in its thread and in the loop; else in the loop alone.
@@ -89,15 +89,15 @@ class Folder:
         return self.path / "state" / "ledger.sqlite3"
 
     @classmethod
-    def fresh(cls, path: Path, name: str, world: World) -> Folder:
+    def fresh(cls, path: Path, name: str, story: Story) -> Folder:
         """One with nothing in it."""
         path.mkdir()
-        if not world.server:
+        if not story.server:
             return cls(path, name)
         # What only this story needs makes every fork of the others slower.
         from tests.postgres import ledger_at
 
-        return cls(path, name, ledger_at(world.server))
+        return cls(path, name, ledger_at(story.server))
 
     @property
     def record(self) -> Path:
@@ -138,15 +138,15 @@ async def outcome(call: Awaitable[Snapshot]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _channel(world: World, folder: Folder) -> AsyncGenerator[Channel]:
-    if not world.real_channel:
-        yield SlowBank(folder.record, *world.answers, hides=True)
+async def _channel(story: Story, folder: Folder) -> AsyncGenerator[Channel]:
+    if not story.real_channel:
+        yield SlowBank(folder.record, *story.answers, hides=True)
         return
     # What only this story needs makes every fork of the others slower.
     from blikk_payments.channel.client import ChannelClient
     from blikk_payments.channel.secret import SecretStr
 
-    client = ChannelClient(world.base_url, SecretStr(world.api_key))
+    client = ChannelClient(story.base_url, SecretStr(story.api_key))
     try:
         yield client
     finally:
@@ -161,7 +161,7 @@ def opened(folder: Folder) -> SqlLedger:
 
 
 def run(
-    world: World,
+    story: Story,
     folder: Folder,
     now: Callable[[], datetime],
     work: Callable[[PaymentService, Channel], Awaitable[T]],
@@ -171,42 +171,42 @@ def run(
     """One life of the process: open the ledger, do the work, close it."""
 
     async def live() -> T:
-        async with _channel(world, folder) as channel, AsyncExitStack() as stack:
+        async with _channel(story, folder) as channel, AsyncExitStack() as stack:
             service = PaymentService(
                 channel=channel,
                 ledger=stack.enter_context(opened(folder)),
                 policy=Policy(),
                 now=now,
                 since_boot=since_boot,
-                run_blocking=None if world.threads else _inline,
+                run_blocking=None if story.threads else _inline,
             )
             return await work(await stack.enter_async_context(service), channel)
 
     return anyio.run(live)
 
 
-def prepare(world: World, folder: Folder) -> dict[str, Any]:
+def prepare(story: Story, folder: Folder) -> dict[str, Any]:
     """What was there before: a ledger in use, and in it perhaps an equal payment."""
-    amount = 1000 if world.equal_before else 999
+    amount = 1000 if story.equal_before else 999
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
         return await outcome(service.create(replace(folder.payment(EARLIER_KEY), amount_isk=amount)))
 
-    return run(replace(world, answers=("made",)), folder, lambda: at(-60), work)
+    return run(replace(story, answers=("made",)), folder, lambda: at(-60), work)
 
 
-def first_life(world: World, folder: Folder) -> dict[str, Any]:
+def first_life(story: Story, folder: Folder) -> dict[str, Any]:
     """The call that is interrupted."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
-        if world.at_once or world.in_turn:
-            return await _several(world, service, folder)
-        return await outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
+        if story.at_once or story.in_turn:
+            return await _several(story, service, folder)
+        return await outcome(service.create(folder.payment(), asker=Yes() if story.equal_before else None))
 
-    return run(world, folder, lambda: NOON, work)
+    return run(story, folder, lambda: NOON, work)
 
 
-async def _several(world: World, service: PaymentService, folder: Folder) -> dict[str, Any]:
+async def _several(story: Story, service: PaymentService, folder: Folder) -> dict[str, Any]:
     said: dict[str, Any] = {}
 
     async def create(key: str) -> None:
@@ -214,41 +214,41 @@ async def _several(world: World, service: PaymentService, folder: Folder) -> dic
 
     async with anyio.create_task_group() as tasks:
         for key in SEVERAL:
-            if world.in_turn:
+            if story.in_turn:
                 await create(key)
             else:
                 tasks.start_soon(create, key)
     return said
 
 
-def next_life(world: World, folder: Folder) -> dict[str, Any]:
+def next_life(story: Story, folder: Folder) -> dict[str, Any]:
     """After a restart: the same call again, while Blikk is slow to show the payment; then a look, when it shows it."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
-        again = await outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None))
+        again = await outcome(service.create(folder.payment(), asker=Yes() if story.equal_before else None))
         if isinstance(channel, SlowBank):
             channel.hides = False
         return {"again": again, "status": await outcome(service.status(idempotency_key=KEY))}
 
-    return run(world, folder, lambda: at(1), work)
+    return run(story, folder, lambda: at(1), work)
 
 
-def last_life(world: World, folder: Folder) -> dict[str, Any]:
+def last_life(story: Story, folder: Folder) -> dict[str, Any]:
     """After another restart: the same again, a new key for the same payment, and what the ledger has in the end."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
         said = {
-            "again": await outcome(service.create(folder.payment(), asker=Yes() if world.equal_before else None)),
+            "again": await outcome(service.create(folder.payment(), asker=Yes() if story.equal_before else None)),
         }
         if isinstance(channel, SlowBank):
             channel.hides = False
         said["status"] = await outcome(service.status(idempotency_key=KEY))
-        if world.at_once or world.in_turn:
-            said["all"] = await _several(world, service, folder)
+        if story.at_once or story.in_turn:
+            said["all"] = await _several(story, service, folder)
         said["new_key"] = await outcome(service.create(folder.payment(NEW_KEY)))
         return said
 
-    said: dict[str, Any] = run(world, folder, lambda: at(2), work)
+    said: dict[str, Any] = run(story, folder, lambda: at(2), work)
     with opened(folder) as ledger:
         record = ledger.by_key(KEY, now=at(2))
         said["record"] = [record.state.value, record.payment_id] if record else None

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.payments.crash import bank
 from tests.payments.crash.bank import MADE, Entry, entries
-from tests.payments.crash.calls import Folder, World, first_life, last_life, next_life, prepare
+from tests.payments.crash.calls import Folder, Story, first_life, last_life, next_life, prepare
 from tests.payments.crash.children import in_child, warm
 from tests.payments.crash.lines import Line
 from tests.payments.crash.oracle import problems
@@ -35,14 +35,14 @@ MEMORY = Path("/dev/shm")
 class Plan:
     """What to do: one story, at which lines, and which share of them.
 
-    `every`: 3 kills at each third line; and where `new_to` names worlds, also when first at a line that they never come to.
+    `every`: 3 kills at each third line; and where `new_to` names stories, also when first at a line that they never come to.
     `crashed_at`: the lines of the first call after which the recovery is interrupted too; none: only the first call is.
     `overruled`: of the story of a process that is stopped and goes on, whether the operator is kept from a wrong moment.
     """
 
-    world: World
+    story: Story
     every: int = 1
-    new_to: tuple[World, ...] = ()
+    new_to: tuple[Story, ...] = ()
     crashed_at: tuple[int, ...] = ()
     part: int = 0
     parts: int = 1
@@ -78,21 +78,21 @@ class Harness:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
-        self._world = plan.world
+        self._story = plan.story
         self._folder = folder
         self._told: list[tuple[Point, Folder, dict[str, Any]]] = []
 
     def run(self) -> Report:
         """Warm up, kill and restart, judge."""
-        for number, world in enumerate((self._world, *self._plan.new_to)):
+        for number, story in enumerate((self._story, *self._plan.new_to)):
             # Whoever forks later must have no threads now.
-            self._rehearse(replace(world, threads=False), f"rehearsal {number}")
+            self._rehearse(replace(story, threads=False), f"rehearsal {number}")
         warm()
-        report = Report(lines=len(self._lines_of(self._world)))
+        report = Report(lines=len(self._lines_of(self._story)))
         work = self._pairs(report) if self._plan.crashed_at else self._singles()
         for point, folder, said in work:
             judged = point
-            if not self._world.real_channel:
+            if not self._story.real_channel:
                 judged = self._judged(point, folder, said, entries(folder.record))
                 shutil.rmtree(folder.path)
             else:
@@ -100,7 +100,7 @@ class Harness:
             report.points.append(judged)
             if judged.problems and self._plan.stop_at_first:
                 break
-        if self._world.real_channel:
+        if self._story.real_channel:
             record = sandbox_record(self._plan.control_url)
             report.points = [self._judged(*told, record) for told in self._told]
         return report
@@ -121,7 +121,7 @@ class Harness:
             crashed[first] = self._fresh(f"after {first}")
             assert self._first(crashed[first], first)
             copy = self._copy(crashed[first], f"listed {first}")
-            lines = in_child(lambda at=copy: next_life(self._world, at), BANK, listed=True).lines
+            lines = in_child(lambda at=copy: next_life(self._story, at), BANK, listed=True).lines
             report.recovery_lines += len(lines)
             for number, line in enumerate(lines, 1):
                 if number % self._plan.every == 0 or line not in seen:
@@ -130,15 +130,15 @@ class Harness:
         for first, number in self._share(pairs):
             folder = self._copy(crashed[first], f"after {first} at {number}")
             left = self._left(folder)
-            ended = in_child(lambda at=folder: next_life(self._world, at), BANK, kill_at=number)
+            ended = in_child(lambda at=folder: next_life(self._story, at), BANK, kill_at=number)
             assert ended.killed, f"the recovery never came to its line {number}"
             yield self._told_last(folder, first, number, left)
 
     def _chosen(self) -> list[int]:
         """The lines of the first call at which to kill, in an order that soon has been everywhere."""
-        known = {line for world in self._plan.new_to for line in self._lines_of(world)}
+        known = {line for story in self._plan.new_to for line in self._lines_of(story)}
         chosen: list[int] = []
-        for number, line in enumerate(self._lines_of(self._world), 1):
+        for number, line in enumerate(self._lines_of(self._story), 1):
             if number % self._plan.every == 0 or (self._plan.new_to and line not in known):
                 chosen.append(number)
             known.add(line)
@@ -147,49 +147,49 @@ class Harness:
     def _share(self, everything: Sequence[Any]) -> Sequence[Any]:
         return everything[self._plan.part :: self._plan.parts]
 
-    def _lines_of(self, world: World) -> list[Line]:
-        folder = self._fresh("counted", world)
-        lines = in_child(lambda: first_life(world, folder), BANK, listed=True).lines
+    def _lines_of(self, story: Story) -> list[Line]:
+        folder = self._fresh("counted", story)
+        lines = in_child(lambda: first_life(story, folder), BANK, listed=True).lines
         shutil.rmtree(folder.path)
         return lines
 
     def _first(self, folder: Folder, number: int) -> bool:
         """The interrupted call; whether it was interrupted."""
-        killed = in_child(lambda: first_life(self._world, folder), BANK, kill_at=number).killed
+        killed = in_child(lambda: first_life(self._story, folder), BANK, kill_at=number).killed
         # How many pieces an answer comes in, and what threads do, is not the same every time.
-        assert killed or self._world.real_channel or self._world.threads
+        assert killed or self._story.real_channel or self._story.threads
         return killed
 
     def _told_last(
         self, folder: Folder, first: int, number: int, left: str, *, survived: bool = False
     ) -> tuple[Point, Folder, dict[str, Any]]:
-        if self._world.starts_threads or self._world.real_channel:
-            said = in_child(lambda: last_life(self._world, folder)).said
+        if self._story.starts_threads or self._story.real_channel:
+            said = in_child(lambda: last_life(self._story, folder)).said
         else:
-            said = last_life(self._world, folder)
+            said = last_life(self._story, folder)
         ended = said["record"][0] if said["record"] else "forgotten"
         return Point(first, number, ended, left, [], survived), folder, said
 
     def _judged(self, point: Point, folder: Folder, said: dict[str, Any], record: list[Entry]) -> Point:
         left = json.dumps([point.left, said["first_life"]])
-        return replace(point, left=left, problems=problems(self._world, folder, said, record))
+        return replace(point, left=left, problems=problems(self._story, folder, said, record))
 
     def _left(self, folder: Folder) -> str:
         """What a crash has left, as far as can be told without opening the ledger."""
         sizes = [path.stat().st_size for path in (folder.ledger, Path(f"{folder.ledger}-wal")) if path.exists()]
         return json.dumps([sizes, [entry.event for entry in entries(folder.record)]])
 
-    def _rehearse(self, world: World, name: str) -> None:
-        folder = self._fresh(name, world)
+    def _rehearse(self, story: Story, name: str) -> None:
+        folder = self._fresh(name, story)
         for life in (first_life, next_life, last_life):
-            rehearse(partial(life, world, folder), world)
+            rehearse(partial(life, story, folder), story)
         shutil.rmtree(folder.path)
 
-    def _fresh(self, name: str, world: World | None = None) -> Folder:
-        world = world or self._world
-        folder = Folder.fresh(self._folder / name, f"{self._plan.part}.{name}", world)
-        if world.equal_before:
-            prepare(world, folder)
+    def _fresh(self, name: str, story: Story | None = None) -> Folder:
+        story = story or self._story
+        folder = Folder.fresh(self._folder / name, f"{self._plan.part}.{name}", story)
+        if story.equal_before:
+            prepare(story, folder)
         return folder
 
     def _copy(self, folder: Folder, name: str) -> Folder:
@@ -197,13 +197,13 @@ class Harness:
         return replace(folder, path=self._folder / name)
 
 
-def rehearse(work: Callable[[], dict[str, Any]], world: World) -> None:
+def rehearse(work: Callable[[], dict[str, Any]], story: Story) -> None:
     """Do it once, so that whatever is imported, or remembered, on first use is so before the first fork."""
-    if world.server:
+    if story.server:
         from blikk_payments.ledger.postgres import engine
 
         assert engine
-    if world.starts_threads:
+    if story.starts_threads:
         in_child(work)
     else:
         work()
@@ -219,15 +219,15 @@ def sandbox_record(control_url: str) -> list[Entry]:
 def plan_from(text: str) -> Plan:
     """The plan that `asdict` and JSON made."""
     given: dict[str, Any] = json.loads(text)
-    given["world"] = _world_from(given["world"])
-    given["new_to"] = tuple(_world_from(one) for one in given["new_to"])
+    given["story"] = _story_from(given["story"])
+    given["new_to"] = tuple(_story_from(one) for one in given["new_to"])
     given["crashed_at"] = tuple(given["crashed_at"])
     return Plan(**given)
 
 
-def _world_from(given: dict[str, Any]) -> World:
+def _story_from(given: dict[str, Any]) -> Story:
     given["answers"] = tuple(given["answers"])
-    return World(**given)
+    return Story(**given)
 
 
 def main(work: Callable[[Plan, Path], Report]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.payments.crash.bank import MADE, Entry
-from tests.payments.crash.calls import KEY, NEW_KEY, Folder, World
+from tests.payments.crash.calls import KEY, NEW_KEY, Folder, Story
 
 
 def made_for(folder: Folder, key: str, record: Sequence[Entry]) -> list[str]:
@@ -14,7 +14,7 @@ def made_for(folder: Folder, key: str, record: Sequence[Entry]) -> list[str]:
     return [entry.payment_id for entry in record if entry.event == MADE and entry.name == f"{folder.name} {key}"]
 
 
-def problems(world: World, folder: Folder, said: dict[str, Any], record: Sequence[Entry]) -> list[str]:
+def problems(story: Story, folder: Folder, said: dict[str, Any], record: Sequence[Entry]) -> list[str]:
     """One sentence for each promise that is broken; `said` is what the last life said, `record` the bank's."""
     made, made_anew = made_for(folder, KEY, record), made_for(folder, NEW_KEY, record)
     state, payment_id = said["record"] or ("forgotten", "")
@@ -33,9 +33,9 @@ def problems(world: World, folder: Folder, said: dict[str, Any], record: Sequenc
         found.append(f"the ledger says created with the id {payment_id}, and the bank made {made}")
     if state == "unknown" and (again["error"], said["status"]["error"]) != ("outcome_unknown", "outcome_unknown"):
         found.append(f"unknown in the ledger, and not reported as that: {again}")
-    if state == "unknown" and "lost" not in world.answers and (not before or "created" in before):
+    if state == "unknown" and "lost" not in story.answers and (not before or "created" in before):
         found.append(f"unknown without need, after {before}")
-    if state not in ("created", "unknown") and "refused" not in world.answers:
+    if state not in ("created", "unknown") and "refused" not in story.answers:
         found.append(f"neither created nor unknown in the end, but {state}")
     if state != "refused" and new_key.get("raised") != "possible_duplicate":
         found.append(f"an equal payment under a new key was not held up: {new_key}")

@@ -33,13 +33,13 @@ class StopAndGo:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
-        self._world = plan.world
+        self._story = plan.story
         self._folder = folder
         self._clock = Clock()
 
     def run(self) -> Report:
         """Warm up, stop and go on, judge."""
-        rehearse(partial(stopped_life, self._world, self._fresh("rehearsal"), self._clock), self._world)
+        rehearse(partial(stopped_life, self._story, self._fresh("rehearsal"), self._clock), self._story)
         warm()
         between = self._between()
         last = between.leaves if self._plan.overruled else between.ends
@@ -64,16 +64,16 @@ class StopAndGo:
         """What everybody was told when the process was stopped at this line, and went on."""
         folder = self._fresh(f"{number}")
         with closing(self._stopped(folder, number)) as child:
-            meanwhile = in_child(partial(others, self._world, folder, self._clock, overruled=self._plan.overruled)).said
+            meanwhile = in_child(partial(others, self._story, folder, self._clock, overruled=self._plan.overruled)).said
             child.go_on()
             went_on = child.ended().said
-        end = in_child(partial(afterwards, self._world, folder, self._clock)).said
+        end = in_child(partial(afterwards, self._story, folder, self._clock)).said
         shutil.rmtree(folder.path)
         return folder, {"meanwhile": meanwhile, "went_on": went_on, "end": end}
 
     def _between(self) -> Between:
         """Found by looking: at first whether others see the claim, then where the clocks are read."""
-        work = partial(stopped_life, self._world, self._fresh("counted"), self._clock)
+        work = partial(stopped_life, self._story, self._fresh("counted"), self._clock)
         lines = in_child(work, listed=True).lines
         looks = [number for number, line in enumerate(lines, 1) if line in _clock_lines()]
         unclaimed, claimed = 0, looks[0]
@@ -93,12 +93,12 @@ class StopAndGo:
 
     def _stopped(self, folder: Folder, number: int) -> Child:
         self._clock.seconds = 0
-        child = Child(partial(stopped_life, self._world, folder, self._clock), Lines(stop_at=number))
+        child = Child(partial(stopped_life, self._story, folder, self._clock), Lines(stop_at=number))
         assert child.stops(), f"the call never came to its line {number}"
         return child
 
     def _fresh(self, name: str) -> Folder:
-        return Folder.fresh(self._folder / name, f"{self._plan.part}.{name}.{self._plan.overruled}", self._world)
+        return Folder.fresh(self._folder / name, f"{self._plan.part}.{name}.{self._plan.overruled}", self._story)
 
 
 def _clock_lines() -> set[Line]:

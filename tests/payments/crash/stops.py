@@ -17,7 +17,7 @@ from blikk_payments.ledger.protocol import RESOLVE_AFTER_SECONDS, SENDING_LIMIT_
 from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.service import Channel, PaymentService
 from tests.payments.crash.bank import Entry
-from tests.payments.crash.calls import KEY, Folder, World, opened, outcome, run
+from tests.payments.crash.calls import KEY, Folder, Story, opened, outcome, run
 from tests.payments.crash.oracle import made_for
 from tests.payments.ledger_factories import at
 
@@ -49,13 +49,13 @@ class Clock:
         return self.seconds
 
 
-def stopped_life(world: World, folder: Folder, clock: Clock) -> dict[str, Any]:
+def stopped_life(story: Story, folder: Folder, clock: Clock) -> dict[str, Any]:
     """The call that is stopped, and goes on."""
 
     async def work(service: PaymentService, channel: Channel) -> dict[str, Any]:
         return await outcome(service.create(folder.payment()))
 
-    return run(world, folder, clock.now, work, since_boot=clock.since_boot)
+    return run(story, folder, clock.now, work, since_boot=clock.since_boot)
 
 
 def look(folder: Folder, clock: Clock) -> dict[str, Any]:
@@ -64,11 +64,11 @@ def look(folder: Folder, clock: Clock) -> dict[str, Any]:
         return {"claimed": ledger.exists() and ledger.by_key(KEY, now=clock.now()) is not None}
 
 
-def others(world: World, folder: Folder, clock: Clock, *, overruled: bool) -> dict[str, Any]:
+def others(story: Story, folder: Folder, clock: Clock, *, overruled: bool) -> dict[str, Any]:
     """Another process and the operator, meanwhile. `overruled`: nothing keeps the operator from a wrong moment."""
     said: dict[str, Any] = {}
     clock.seconds = SENDING_LIMIT_SECONDS
-    said["late"] = stopped_life(world, folder, clock)
+    said["late"] = stopped_life(story, folder, clock)
     with opened(folder) as ledger:
         clock.seconds = RESOLVE_AFTER_SECONDS - 1
         said["young"] = _resolve(ledger, clock)
@@ -78,13 +78,13 @@ def others(world: World, folder: Folder, clock: Clock, *, overruled: bool) -> di
             with mock.patch("blikk_payments.ledger.sql.ledger.too_early", return_value=""):
                 said["overruled"] = _resolve(ledger, clock)
     if overruled:
-        said["sent_again"] = stopped_life(world, folder, clock)
+        said["sent_again"] = stopped_life(story, folder, clock)
     return said
 
 
-def afterwards(world: World, folder: Folder, clock: Clock) -> dict[str, Any]:
+def afterwards(story: Story, folder: Folder, clock: Clock) -> dict[str, Any]:
     """The same call once more, and what the ledger has in the end."""
-    said: dict[str, Any] = {"again": stopped_life(world, folder, clock)}
+    said: dict[str, Any] = {"again": stopped_life(story, folder, clock)}
     with opened(folder) as ledger:
         record = ledger.by_key(KEY, now=clock.now())
         said["record"] = [record.state.value, record.payment_id] if record else None

@@ -15,7 +15,7 @@ from blikk_payments.models import ClaimState
 from blikk_payments.snapshot import Snapshot
 from tests.payments.ledger_factories import intent
 from tests.payments.steps.bank import LIMIT_ISK, WINDOW_MINUTES, Answers, Reads
-from tests.payments.steps.simulated_fleet import World
+from tests.payments.steps.simulated_fleet import SimulatedFleet
 
 KEYS = [f"purchase-{number}" for number in range(1, 7)]
 ACCOUNTS = ["IS015926000001", "IS015926000002"]
@@ -27,7 +27,7 @@ CALLS_BEFORE_A_CLAIM = 2
 CONFIRM = ["", "newest", "newest in doubt", "nonsense"]
 
 
-class Payments(World):
+class Payments(SimulatedFleet):
     """What agents, bank, operator and fate do, in any order."""
 
     steps = 0

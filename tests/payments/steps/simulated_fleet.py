@@ -31,7 +31,7 @@ MEMORY = Path("/dev/shm")
 Result = Snapshot | PaymentsError
 
 
-class World(RuleBasedStateMachine):
+class SimulatedFleet(RuleBasedStateMachine):
     """Two processes, a bank, an operator, one ledger, and a clock.
 
     `server`: the address of the PostgreSQL server that has the ledger, if SQLite has not.
