@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blikk_payments.channel.links import Link, LinkRefused, check_link, is_loopback
+from tests.payments.expecting import assert_fields
 
 BANK = "https://sca.bank.example/approve?id=1"
 
@@ -252,7 +253,7 @@ def test_every_parser_agrees_about_a_link_that_passes(url: str) -> None:
     except LinkRefused:
         return
     parts = urlsplit(link.url)
-    assert (parts.scheme, parts.hostname, parts.username, parts.password) == ("https", link.host, None, None)
+    assert_fields(parts, scheme="https", hostname=link.host, username=None, password=None)
     assert parts.port in (None, 443)
     assert url.isascii()
     assert url.isprintable()

@@ -22,6 +22,7 @@ from benchmarks.polling_simulation import (
 )
 from blikk_payments.channel.wire import Status
 from blikk_payments.schedule import LONGEST_SECONDS, SHORTEST_SECONDS, SPREAD, PollSchedule
+from tests.payments.expecting import assert_fields
 
 EVERY_STATUS = (None, *Status)
 LIVES = 1_000
@@ -36,7 +37,7 @@ def test_the_simulation_counts_what_can_be_counted_by_hand() -> None:
     """A benchmark is worth what its measure is worth. The link is there at 3 s, the end at 12 s."""
     life = Life(((3.0, Status.SCA_REQUIRED), (9.0, Status.SCA_COMPLETE), (12.0, Status.SUCCESS)), link_at=3.0)
     measured = measure(steps("1 s, then 4 s", (1.0,), 4.0), [life])
-    assert (measured.requests, measured.link_delays, measured.final_delays) == (4, [2.0], [1.0])
+    assert_fields(measured, requests=4, link_delays=[2.0], final_delays=[1.0])
 
 
 def test_a_percentile_is_one_of_the_delays() -> None:

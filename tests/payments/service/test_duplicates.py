@@ -40,7 +40,9 @@ async def test_after_an_unknown_outcome_another_amount_to_the_account_needs_a_pe
         changed = an_intent(OTHER_KEY, 1_001)
         with pytest.raises(PossibleDuplicate) as caught:
             await house.service.create(changed)
-        assert (caught.value.confirmable, caught.value.earlier.name, house.posts) == (True, KEY, 1)
+        assert caught.value.confirmable
+        assert caught.value.earlier.name == KEY
+        assert house.posts == 1
         assert await code_of(house.service.create(replace(changed, confirmed_duplicate_of=KEY))) == ""
         assert await code_of(house.service.create(an_intent("order-0003", 1_002), asker=Person())) == ""
 
@@ -57,7 +59,9 @@ async def test_an_equal_payment_under_another_key_is_held_up(
         await house.service.create(an_intent())
         with pytest.raises(PossibleDuplicate) as caught:
             await house.service.create(an_intent(OTHER_KEY, **change))
-        assert (caught.value.earlier.payment_id, house.posts, in_ledger(house, OTHER_KEY)) == ("pay-1", 1, None)
+        assert caught.value.earlier.payment_id == "pay-1"
+        assert house.posts == 1
+        assert in_ledger(house, OTHER_KEY) is None
 
 
 @pytest.mark.parametrize("change", [{"amount_isk": 999}, {"iban": iban_of(OTHER_BBAN)}, {"iban": FOREIGN_IBAN}])

@@ -34,6 +34,7 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
+from tests.payments.expecting import assert_snapshot
 from tests.payments.service.endings import MAYBE, PAID, in_ledger, told
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +62,8 @@ async def test_a_claim_whose_process_died_is_unknown_at_once_and_never_sent_agai
     claimed_by(tmp_path, gone())
     async with paying(tmp_path) as house:
         again = await house.service.create(an_intent())
-        assert (told(again), again.replayed, house.posts) == ((MAYBE, "outcome_unknown"), True, 0)
+        assert_snapshot(again, state=MAYBE, code="outcome_unknown", replayed=True)
+        assert house.posts == 0
         assert anyio.current_time() == 0
 
 
@@ -73,7 +75,8 @@ async def test_a_claim_of_another_machine_is_pending_and_after_thirty_seconds_un
         assert told(early) == (ClaimState.SENDING, "")
         await anyio.sleep(30 - anyio.current_time())
         late = await house.service.create(an_intent())
-        assert (told(late), late.replayed, house.posts) == ((MAYBE, "outcome_unknown"), True, 0)
+        assert_snapshot(late, state=MAYBE, code="outcome_unknown", replayed=True)
+        assert house.posts == 0
 
 
 async def test_what_a_dead_process_left_holds_an_equal_payment_up(tmp_path: Path) -> None:
@@ -95,7 +98,8 @@ async def test_a_cancelled_create_keeps_its_claim_and_its_answer_is_written_down
         await anyio.sleep(5)
         assert in_ledger(house) is ClaimState.CREATED
         again = await house.service.create(an_intent())
-        assert (again.payment.payment_id, again.replayed, house.posts) == ("pay-1", True, 1)
+        assert_snapshot(again, payment_id="pay-1", replayed=True)
+        assert house.posts == 1
 
 
 @pytest.mark.parametrize("moment", range(12))

@@ -12,6 +12,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord
 from tests.payments.doubles import KEY, LEDGER, LINK, Person, Step, an_intent, answer, paying, record_of
+from tests.payments.expecting import assert_snapshot
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, code_of, in_ledger, refused, told
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +62,9 @@ async def test_a_ledger_that_fails_after_blikk_answered_cannot_unmake_the_outcom
             # The same truth for everybody, however long the ledger takes nothing.
             await anyio.sleep(31)
             again = await house.service.create(an_intent())
-            assert (told(again), again.replayed, house.posts) == (expected, True, 1)
+            assert told(again) == expected
+            assert again.replayed
+            assert house.posts == 1
             by_key = await house.service.status(idempotency_key=KEY)
             assert (told(by_key), record_of(by_key).amount_isk) == (expected, 1_000)
         if snapshot.payment.payment_id:
@@ -89,7 +92,8 @@ async def test_a_key_that_is_known_is_answered_by_a_ledger_that_cannot_be_writte
     async with paying(tmp_path, channel=house.channel) as restarted:
         restarted.ledger.broken = {"claim", "seen", "created"}
         again = await restarted.service.create(an_intent())
-        assert (again.replayed, again.payment.status, restarted.posts) == (True, Status.SUCCESS, 1)
+        assert_snapshot(again, replayed=True, status=Status.SUCCESS)
+        assert restarted.posts == 1
 
 
 async def test_an_outcome_is_written_again_at_growing_pauses_up_to_a_bound(tmp_path: Path) -> None:
@@ -118,7 +122,8 @@ async def test_a_refusal_that_was_not_written_frees_its_key_once_the_ledger_can_
         assert told(await house.service.create(an_intent())) == (NO_PAYMENT, "rejected_by_blikk")
         house.ledger.broken = set()
         again = await house.service.create(an_intent())
-        assert (told(again), again.replayed, house.posts) == ((ClaimState.CREATED, ""), False, 2)
+        assert_snapshot(again, state=ClaimState.CREATED, code="", replayed=False)
+        assert house.posts == 2
 
 
 async def test_another_payment_under_a_key_is_a_conflict_also_where_only_this_process_knows_of_it(
@@ -131,7 +136,8 @@ async def test_another_payment_under_a_key_is_a_conflict_also_where_only_this_pr
         house.ledger.broken = {"created", "find_key"}
         assert await code_of(house.service.create(an_intent(amount_isk=2_000))) == "idempotency_conflict"
         again = await house.service.create(an_intent())
-        assert (again.payment.payment_id, again.replayed, house.posts) == ("pay-1", True, 1)
+        assert_snapshot(again, payment_id="pay-1", replayed=True)
+        assert house.posts == 1
 
 
 async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_nothing_back(tmp_path: Path) -> None:
@@ -139,8 +145,4 @@ async def test_a_ledger_that_fails_during_the_look_at_the_new_payment_takes_noth
     async with paying(tmp_path, answer(Status.DRAFT)) as house:
         house.ledger.broken = {"by_payment_id", "seen"}
         snapshot = await house.service.create(an_intent())
-        assert (told(snapshot), snapshot.payment.payment_id, snapshot.recorded) == (
-            (ClaimState.CREATED, ""),
-            "pay-1",
-            True,
-        )
+        assert_snapshot(snapshot, state=ClaimState.CREATED, code="", payment_id="pay-1", recorded=True)

@@ -22,10 +22,10 @@ from tests.payments.doubles import (
     an_intent,
     answer,
     paying,
-    record_of,
     service_over,
     virtual_now,
 )
+from tests.payments.expecting import assert_snapshot
 from tests.payments.loopback import as_json, loopback
 from tests.payments.service.endings import CREATED_BODY, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 
@@ -91,4 +91,4 @@ async def test_a_request_whose_key_was_sent_again_meanwhile_is_answered_with_wha
     async with paying(tmp_path, refused(400)) as house:
         house.channel.before_create = meanwhile
         snapshot = await house.service.create(an_intent())
-    assert (snapshot.payment.payment_id, record_of(snapshot).attempt, snapshot.replayed) == ("pay-2", 2, True)
+    assert_snapshot(snapshot, payment_id="pay-2", attempt=2, replayed=True)

@@ -13,6 +13,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.models import other_amount
 from blikk_payments.snapshot import Snapshot
 from tests.payments.doubles import KEY, LINK, OTHER_KEY, an_intent, answer, numbered, paying, unread
+from tests.payments.expecting import assert_snapshot
 from tests.payments.service.endings import code_of
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +52,7 @@ async def test_a_failure_that_cannot_be_read_again_stands_as_it_was_said(tmp_pat
         await house.service.create(an_intent())
         house.channel.every_read = unread(status)
         snapshot = await house.service.status(payment_id="pay-1")
-        assert (snapshot.payment.status, snapshot.error, snapshot.fresh) == (Status.REJECTED, None, True)
+        assert_snapshot(snapshot, status=Status.REJECTED, error=None, fresh=True)
 
 
 async def test_an_equal_payment_that_failed_just_now_is_read_once_more_before_another_one_goes_out(

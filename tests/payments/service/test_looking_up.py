@@ -10,6 +10,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PaymentNotFound, PaymentsError
 from blikk_payments.models import ClaimState
 from tests.payments.doubles import KEY, LINK, Step, an_intent, answer, paying, record_of, unread, virtual_now
+from tests.payments.expecting import assert_fields, assert_snapshot
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, refused, told
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +50,8 @@ async def test_a_payment_that_only_blikk_knows_is_asked_of_blikk(tmp_path: Path)
         house.channel.tell("pay-77", Status.SCA_REQUIRED, LINK)
         snapshot = await house.service.status(payment_id="pay-77")
         payment = snapshot.payment
-        assert (payment.status, payment.approval_url, snapshot.fresh) == (Status.SCA_REQUIRED, LINK, True)
+        assert_fields(payment, status=Status.SCA_REQUIRED, approval_url=LINK)
+        assert snapshot.fresh
         assert snapshot.record is None
         assert house.record() is None
 
@@ -69,7 +71,7 @@ async def test_a_stray_payment_is_in_doubt_and_its_link_is_never_shown(tmp_path:
                 await house.service.wait(payment_id=payment_id, seconds=5, until=lambda _: False),
             ):
                 record = record_of(snapshot)
-                assert (record.state, record.approval_url, record.idempotency_key) == (MAYBE, "", KEY)
+                assert_fields(record, state=MAYBE, approval_url="", idempotency_key=KEY)
 
 
 async def test_a_payment_that_nobody_knows_is_unknown(tmp_path: Path) -> None:
@@ -98,7 +100,7 @@ async def test_a_look_up_that_fails_keeps_what_was_known(
         house.channel.every_read = unread(status)
         await house.service.create(an_intent())
         snapshot = await house.service.status(payment_id="pay-1")
-        assert (told(snapshot), snapshot.payment.status, snapshot.fresh) == ((ClaimState.CREATED, code), known, False)
+        assert_snapshot(snapshot, state=ClaimState.CREATED, code=code, status=known, fresh=False)
 
 
 async def test_a_final_payment_is_not_asked_of_blikk_again(tmp_path: Path) -> None:
@@ -107,11 +109,7 @@ async def test_a_final_payment_is_not_asked_of_blikk_again(tmp_path: Path) -> No
         await house.service.create(an_intent())
         house.channel.every_read = unread(503)
         snapshot = await house.service.status(payment_id="pay-1")
-        assert (told(snapshot), snapshot.payment.status, snapshot.fresh) == (
-            (ClaimState.CREATED, ""),
-            Status.SUCCESS,
-            True,
-        )
+        assert_snapshot(snapshot, state=ClaimState.CREATED, code="", status=Status.SUCCESS, fresh=True)
         assert house.channel.read_ids == []
 
 

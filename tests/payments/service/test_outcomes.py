@@ -29,6 +29,7 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
+from tests.payments.expecting import assert_snapshot
 from tests.payments.loopback import Answer, as_json, drip, free_port, hang, http, loopback, raw, reset
 from tests.payments.service.endings import (
     CREATED_BODY,
@@ -71,7 +72,9 @@ async def test_anything_else_says_that_nobody_knows_and_is_never_sent_again(tmp_
         assert snapshot.error.bank_text == "hm"
         again = await house.service.create(an_intent())
         assert told(again) == (MAYBE, "outcome_unknown")
-        assert (again.replayed, house.posts, in_ledger(house)) == (True, 1, MAYBE)
+        assert again.replayed
+        assert house.posts == 1
+        assert in_ledger(house) == MAYBE
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -81,7 +84,8 @@ async def test_an_answer_with_an_id_is_created_whatever_its_status(tmp_path: Pat
         snapshot = await house.service.create(an_intent())
         assert told(snapshot) == (ClaimState.CREATED, "")
         assert (snapshot.payment.payment_id, snapshot.payment.status) == ("pay-1", status)
-        assert (snapshot.replayed, snapshot.recorded, house.posts) == (False, True, 1)
+        assert_snapshot(snapshot, replayed=False, recorded=True)
+        assert house.posts == 1
 
 
 async def test_a_defect_in_mid_request_is_unknown_and_does_not_end_the_process(tmp_path: Path) -> None:
@@ -165,7 +169,7 @@ async def test_an_id_that_another_payment_has_makes_the_outcome_unknown(tmp_path
         second = await house.service.create(numbered(2))
         assert in_ledger(house, "order-0002") is MAYBE
         assert told(second) == (MAYBE, "outcome_unknown")
-        assert (second.payment.payment_id, second.payment.status, second.payment.approval_url) == ("", None, "")
+        assert_snapshot(second, payment_id="", status=None, approval_url="")
 
 
 async def test_the_claim_is_written_down_before_anything_is_sent(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from tests.payments.doubles import (
     unread,
     virtual_now,
 )
+from tests.payments.expecting import assert_snapshot
 from tests.payments.service.endings import DEFINITE, LOST, MAYBE, NO_PAYMENT, PAID, code_of, told
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +55,9 @@ async def test_the_same_payment_under_the_same_key_is_answered_again_and_not_sen
     async with paying(tmp_path, PAID) as house:
         first = await house.service.create(an_intent())
         again = await house.service.create(an_intent(**change))
-        assert (first.replayed, again.replayed, house.posts) == (False, True, 1)
+        assert not first.replayed
+        assert again.replayed
+        assert house.posts == 1
         assert again.payment == first.payment
 
 
@@ -84,7 +87,8 @@ async def test_a_conflict_leaves_the_first_payment_to_be_answered_again(tmp_path
         await house.service.create(an_intent())
         assert await code_of(house.service.create(an_intent(amount_isk=2))) == "idempotency_conflict"
         again = await house.service.create(an_intent())
-        assert (again.replayed, record_of(again).amount_isk, house.posts) == (True, 1_000, 1)
+        assert_snapshot(again, replayed=True, amount_isk=1_000)
+        assert house.posts == 1
 
 
 async def test_the_earlier_answer_is_brought_up_to_date(tmp_path: Path) -> None:
@@ -93,10 +97,11 @@ async def test_the_earlier_answer_is_brought_up_to_date(tmp_path: Path) -> None:
         await house.service.create(an_intent())
         house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK)
         again = await house.service.create(an_intent())
-        assert (again.replayed, again.fresh, again.payment.approval_url) == (True, True, NEWER_LINK)
+        assert_snapshot(again, replayed=True, fresh=True, approval_url=NEWER_LINK)
         house.channel.tell("pay-1", Status.SUCCESS)
         paid = await house.service.create(an_intent())
-        assert (paid.replayed, paid.payment.status, house.posts) == (True, Status.SUCCESS, 1)
+        assert_snapshot(paid, replayed=True, status=Status.SUCCESS)
+        assert house.posts == 1
 
 
 async def test_a_replay_that_cannot_be_brought_up_to_date_says_what_was_known(tmp_path: Path) -> None:
@@ -105,7 +110,7 @@ async def test_a_replay_that_cannot_be_brought_up_to_date_says_what_was_known(tm
         await house.service.create(an_intent())
         house.channel.every_read = unread(404)
         again = await house.service.create(an_intent())
-        assert (again.replayed, again.fresh, told(again)) == (True, False, (ClaimState.CREATED, "not_found"))
+        assert_snapshot(again, replayed=True, fresh=False, state=ClaimState.CREATED, code="not_found")
         assert again.payment.status is Status.SCA_REQUIRED
 
 
@@ -123,7 +128,8 @@ async def test_a_replay_passes_whatever_limits_and_lists_say_now(tmp_path: Path)
     async with paying(tmp_path, channel=house.channel, **strict) as restarted:
         person = Person(yes=False)
         again = await restarted.service.create(an_intent(), asker=person)
-        assert (again.replayed, again.payment.status, person.questions) == (True, Status.SUCCESS, [])
+        assert_snapshot(again, replayed=True, status=Status.SUCCESS)
+        assert person.questions == []
         assert (await restarted.service.create(an_intent())).replayed
         assert restarted.posts == 1
 
@@ -144,9 +150,11 @@ async def test_after_a_definite_refusal_the_key_may_be_sent_again(tmp_path: Path
     async with paying(tmp_path, error, error, PAID) as house:
         await house.service.create(an_intent())
         same = await house.service.create(an_intent())
-        assert (told(same), same.replayed, house.posts) == ((NO_PAYMENT, code), False, 2)
+        assert_snapshot(same, state=NO_PAYMENT, code=code, replayed=False)
+        assert house.posts == 2
         corrected = await house.service.create(an_intent(amount_isk=2_000, iban=iban_of(OTHER_BBAN)))
-        assert (told(corrected), corrected.replayed, house.posts) == ((ClaimState.CREATED, ""), False, 3)
+        assert_snapshot(corrected, state=ClaimState.CREATED, code="", replayed=False)
+        assert house.posts == 3
         assert house.channel.orders[-1].amount_isk == 2_000
         assert (record_of(corrected).amount_isk, record_of(corrected).attempt) == (2_000, 3)
 
@@ -156,7 +164,8 @@ async def test_a_payment_that_blikk_ended_is_not_made_again_under_its_key(tmp_pa
     async with paying(tmp_path, answer(Status.REJECTED)) as house:
         await house.service.create(an_intent())
         again = await house.service.create(an_intent())
-        assert (again.payment.status, again.replayed, house.posts) == (Status.REJECTED, True, 1)
+        assert_snapshot(again, status=Status.REJECTED, replayed=True)
+        assert house.posts == 1
 
 
 async def test_what_an_operator_found_not_to_exist_may_be_sent_again(tmp_path: Path) -> None:
@@ -167,4 +176,5 @@ async def test_what_an_operator_found_not_to_exist_may_be_sent_again(tmp_path: P
         house.ledger.resolve_not_created(KEY, note="looked in the portal", now=virtual_now())
         assert told(await house.service.status(idempotency_key=KEY)) == (NO_PAYMENT, "")
         again = await house.service.create(an_intent())
-        assert (told(again), again.replayed, house.posts) == ((ClaimState.CREATED, ""), False, 2)
+        assert_snapshot(again, state=ClaimState.CREATED, code="", replayed=False)
+        assert house.posts == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import anyio
 import pytest
@@ -38,20 +38,14 @@ from tests.payments.doubles import (
     paying,
     service_over,
     unread,
-    virtual_time,
 )
+from tests.payments.expecting import assert_snapshot
 
 pytestmark = pytest.mark.anyio
 
 OPEN = [Status.DRAFT, Status.PENDING, Status.SCA_REQUIRED, Status.SCA_COMPLETE, Status.OTHER]
 ENDS_AT_ONCE = [(401, "unauthorized"), (403, "wrong_channel"), (404, "not_found")]
 PASSES = [None, 200, 302, 400, 405, 408, 409, 422, 429, 500, 502, 503]
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Sleeps take no time."""
-    return virtual_time()
 
 
 def to_the_end(payment: Payment) -> bool:
@@ -98,7 +92,7 @@ async def test_it_returns_when_the_payment_is_final(tmp_path: Path, status: Stat
         await create(house)
         house.channel.tell("pay-1", status, at=7)
         snapshot = await wait(house)
-        assert (snapshot.payment.status, snapshot.payment.final, code(snapshot)) == (status, True, "")
+        assert_snapshot(snapshot, status=status, final=True, code="")
         assert 7 <= anyio.current_time() <= 8.5
 
 
@@ -110,7 +104,7 @@ async def test_it_returns_when_a_person_has_to_act_and_was_not_told(tmp_path: Pa
         house.channel.tell("pay-1", status, LINK, at=10)
         await create(house)
         snapshot = await wait(house, until=for_a_person)
-        assert (snapshot.payment.status, snapshot.payment.approval_url, snapshot.fresh) == (status, LINK, True)
+        assert_snapshot(snapshot, status=status, approval_url=LINK, fresh=True)
         assert 10 <= anyio.current_time() <= 11.5
 
 
@@ -121,7 +115,7 @@ async def test_when_the_time_is_up_it_returns_the_state_so_far(tmp_path: Path, s
         house.channel.tell("pay-1", status)
         started = await create(house)
         snapshot = await wait(house, 25)
-        assert (snapshot.payment.status, snapshot.payment.final, code(snapshot)) == (status, False, "")
+        assert_snapshot(snapshot, status=status, final=False, code="")
         assert anyio.current_time() - started == pytest.approx(25, abs=0.1)
 
 
@@ -192,7 +186,8 @@ async def test_a_success_that_comes_after_the_wait_is_seen_by_the_next_question(
         assert (await house.service.status(payment_id="pay-1")).payment.status is Status.SUCCESS
         assert (await wait(house)).payment.status is Status.SUCCESS
         again = await house.service.create(an_intent())
-        assert (again.payment.status, again.replayed, house.posts) == (Status.SUCCESS, True, 1)
+        assert_snapshot(again, status=Status.SUCCESS, replayed=True)
+        assert house.posts == 1
 
 
 async def test_a_late_rejection_after_approval_is_seen(tmp_path: Path) -> None:
@@ -234,7 +229,7 @@ async def test_a_read_that_is_refused_ends_the_wait_at_once(tmp_path: Path, stat
         started = await create(house)
         house.channel.every_read = unread(status)
         snapshot = await wait(house)
-        assert (snapshot.payment.status, code(snapshot), snapshot.fresh) == (Status.SCA_REQUIRED, expected, False)
+        assert_snapshot(snapshot, status=Status.SCA_REQUIRED, code=expected, fresh=False)
         assert (len(house.channel.read_at), anyio.current_time() - started) == (1, pytest.approx(0, abs=0.1))
 
 
@@ -246,7 +241,7 @@ async def test_any_other_failed_read_does_not_end_the_wait(tmp_path: Path, statu
         house.channel.reads.extend([unread(status)] * 2)
         house.channel.tell("pay-1", Status.SUCCESS, at=9)
         snapshot = await wait(house, 45)
-        assert (snapshot.payment.status, code(snapshot), snapshot.fresh) == (Status.SUCCESS, "", True)
+        assert_snapshot(snapshot, status=Status.SUCCESS, code="", fresh=True)
         assert len(house.channel.read_at) >= 3
 
 
@@ -260,7 +255,7 @@ async def test_a_wait_that_only_ever_failed_to_read_keeps_what_was_known(
         house.channel.every_read = unread(status)
         started = await create(house)
         snapshot = await wait(house, 25)
-        assert (snapshot.payment.status, code(snapshot), snapshot.fresh) == (known, "blikk_unavailable", False)
+        assert_snapshot(snapshot, status=known, code="blikk_unavailable", fresh=False)
         assert snapshot.payment.state is ClaimState.CREATED
         assert anyio.current_time() - started == pytest.approx(25, abs=0.5)
 
@@ -275,7 +270,7 @@ async def test_where_nothing_was_known_a_failed_read_is_unknown(
     async with paying(tmp_path) as house:
         house.channel.every_read = unread(status)
         snapshot = await wait(house, 20, "pay-77")
-        assert (snapshot.payment.state, snapshot.payment.status, code(snapshot)) == (ClaimState.UNKNOWN, None, expected)
+        assert_snapshot(snapshot, state=ClaimState.UNKNOWN, status=None, code=expected)
         assert snapshot.payment.payment_id == "pay-77"
 
 

@@ -36,20 +36,6 @@ TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
 Proxy = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The loopback servers speak asyncio."""
-    return "asyncio"
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine that runs the tests may be behind a proxy of its own."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @asynccontextmanager
 async def proxy(
     monkeypatch: pytest.MonkeyPatch, answer: Proxy, context: ssl.SSLContext | None = None
