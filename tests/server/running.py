@@ -22,9 +22,11 @@ from mcp.client import Client
 from blikk_mcp.app import running_app
 from blikk_mcp.redaction.messages import redact_line
 from blikk_mcp.redaction.process import redactor_of
-from blikk_mcp.settings.settings import Settings, read_settings
+from blikk_mcp.redaction.redactor import Redactor
+from blikk_mcp.settings.door import door_settings
+from blikk_mcp.settings.settings import Settings, raw_secrets, read_settings
 from blikk_mcp.settings.values import SettingsError
-from blikk_mcp.transports.front_door import Handover
+from blikk_mcp.transports.front_door import FrontDoor, Handover, read_answers
 from blikk_mcp.transports.stdio import serve_stdio
 from blikk_mcp.transports.wire import Wire
 from blikk_sandbox.running import RunningSandbox
@@ -75,15 +77,10 @@ def _check_schema_once(schema: Any) -> None:
 @asynccontextmanager
 async def connected(environ: Mapping[str, str], mode: Any = "auto", **client: Any) -> AsyncGenerator[Client]:
     """A real client connected to the server in memory. `mode` is `legacy` for the handshake era."""
-    secrets = [environ.get("BLIKK_API_KEY", "")]
-    settings: Settings | SettingsError
-    try:
-        settings = read_settings(dict(environ))
-    except SettingsError as error:
-        settings = error
+    settings, redactor = _settings(environ)
     with patch.object(Draft202012Validator, "check_schema", _check_schema_once):
         async with (
-            running_app(settings, redactor_of(*secrets)) as server,
+            running_app(settings, redactor) as server,
             Client(server, mode=mode, **client) as connection,
         ):
             yield connection
@@ -180,6 +177,8 @@ class Process:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._drain_stderr)
                 self.rest = await self._drain_stdout()
+                # MCP: nothing but the protocol is on stdout.
+                assert all(json.loads(line)["jsonrpc"] == "2.0" for line in self.rest.splitlines())
                 return await self.process.wait()
         raise AssertionError("the process did not end")
 
@@ -230,19 +229,25 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 @asynccontextmanager
-async def wired(environ: Mapping[str, str]) -> AsyncGenerator[Process]:
+async def wired(environ: Mapping[str, str], *, door: bool = False) -> AsyncGenerator[Process]:
     """The server of this process on pipes, in lines of JSON-RPC: as `spawned`, without the start of an interpreter.
 
-    What belongs to a process of its own is not here: the front door, signals, stderr, the exit.
+    What belongs to a process of its own is not here: signals, stderr, the exit.
     """
-    settings = read_settings(dict(environ))
-    redactor = redactor_of(*settings.secrets)
+    settings, redactor = _settings(environ)
     pipes = PipedServer()
     wire = Wire(pipes.reads, pipes.writes)
     wire.start()
+
+    async def serve() -> None:
+        handover = await anyio.to_thread.run_sync(_open_door(environ, wire).serve) if door else Handover()
+        if handover is not None:
+            async with running_app(settings, redactor) as server:
+                await serve_stdio(server, partial(redact_line, redactor), wire, handover)
+
     with patch("blikk_mcp.transports.stdio.exit_soon"):
-        async with running_app(settings, redactor) as server, anyio.create_task_group() as tasks:
-            tasks.start_soon(serve_stdio, server, partial(redact_line, redactor), wire, Handover((), None))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve)
             try:
                 yield Process(pipes)  # type: ignore[arg-type]
             finally:
@@ -250,6 +255,21 @@ async def wired(environ: Mapping[str, str]) -> AsyncGenerator[Process]:
     os.close(pipes.reads)
     os.close(pipes.writes)
     await pipes.stdout.aclose()
+
+
+def _open_door(environ: Mapping[str, str], wire: Wire) -> FrontDoor:
+    settings = door_settings(environ)
+    answers = read_answers(settings) if settings else None
+    assert answers is not None
+    return FrontDoor(wire, answers)
+
+
+def _settings(environ: Mapping[str, str]) -> tuple[Settings | SettingsError, Redactor]:
+    try:
+        settings = read_settings(dict(environ))
+    except SettingsError as error:
+        return error, redactor_of(*raw_secrets(environ))
+    return settings, redactor_of(*settings.secrets)
 
 
 def inherited() -> dict[str, str]:

@@ -7,7 +7,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from blikk_mcp.transports.front_door import HANDSHAKE, MODERN, FrontDoor, read_a
 from blikk_mcp.transports.wire import Wire
 from blikk_sandbox.running import RunningSandbox
 from docs import answers
-from tests.server.running import LIMIT_SECONDS, PAYMENT, Process, environment, inherited, spawned
+from tests.server.running import LIMIT_SECONDS, PAYMENT, Process, environment, inherited, spawned, wired
 
 pytestmark = pytest.mark.anyio
 
@@ -260,19 +261,6 @@ def test_the_version_loads_no_sdk_either() -> None:
     assert loaded.isdisjoint({"mcp", "mcp_types", "pydantic", "asyncio"})
 
 
-async def test_a_call_after_the_door_is_served_where_the_client_is(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """The lines before it are said again to the SDK's server, and their answers are not given twice."""
-    async with spawned(environment(sandbox, tmp_path)) as server:
-        await server.initialize("2025-06-18", {"elicitation": {}})
-        for _ in range(3):
-            assert "result" in await server.ask("tools/list")
-        created = await server.call("create_payment", PAYMENT)
-        assert created["outcome"] == "needs_human"
-        answer = await server.ask("tools/list", {"_meta": answers.ENVELOPE["_meta"]})
-        assert answer["error"]["code"] == -32600
-    assert sum('"serverInfo"' in text for text in server.lines) == 1
-
-
 Step = tuple[str, Any]
 
 DECLARED: dict[str, Any] = {
@@ -346,21 +334,53 @@ ORDERS = [
 ]
 
 
-EVERYDAY_ORDERS = 3
-"""How many of them `make test` tries: each starts two servers."""
+Start = Callable[[dict[str, str], bool], AbstractAsyncContextManager[Process]]
 
 
-async def test_wrong_settings_change_no_list_of_tools() -> None:
+def in_this_process(environ: dict[str, str], with_door: bool) -> AbstractAsyncContextManager[Process]:
+    return wired(environ, door=with_door)
+
+
+def as_a_process(environ: dict[str, str], with_door: bool) -> AbstractAsyncContextManager[Process]:
+    return spawned(environ if with_door else {**environ, "BLIKK_FRONT_DOOR": "off"})
+
+
+STARTED = pytest.mark.parametrize("start", [in_this_process, pytest.param(as_a_process, marks=pytest.mark.slow)])
+
+
+@STARTED
+async def test_a_call_after_the_door_is_served_where_the_client_is(
+    sandbox: RunningSandbox, tmp_path: Path, start: Start
+) -> None:
+    """The lines before it are said again to the SDK's server, and their answers are not given twice."""
+    async with start(environment(sandbox, tmp_path), True) as server:
+        await server.initialize("2025-06-18", {"elicitation": {}})
+        for _ in range(3):
+            assert "result" in await server.ask("tools/list")
+        created = await server.call("create_payment", PAYMENT)
+        assert created["outcome"] == "needs_human"
+        answer = await server.ask("tools/list", {"_meta": answers.ENVELOPE["_meta"]})
+        assert answer["error"]["code"] == -32600
+    assert sum('"serverInfo"' in text for text in server.lines) == 1
+
+
+@STARTED
+async def test_wrong_settings_change_no_list_of_tools(start: Start) -> None:
     """The door does not read the other settings, and the list must not depend on who answers."""
     environ = {"BLIKK_READ_ONLY": "true", "BLIKK_ALWAYS_LOAD": "false", "BLIKK_MAX_AMOUNT_ISK": "much"}
     order = ["initialize", "initialized", "list"]
-    with_door = await answers_to(environ, order, joined=False)
-    assert with_door == await answers_to({**environ, "BLIKK_FRONT_DOOR": "off"}, order, joined=False)
+    with_door, without = [await answers_to(start(environ, door), order, joined=False) for door in (True, False)]
+    assert with_door == without
     assert not any('"create_payment"' in text for text in with_door)
 
 
 async def answers_to(
-    environ: dict[str, str], order: list[str], *, joined: bool, end: bytes = b"\n", cuts: Sequence[float] = (0.5,)
+    starting: AbstractAsyncContextManager[Process],
+    order: list[str],
+    *,
+    joined: bool,
+    end: bytes = b"\n",
+    cuts: Sequence[float] = (0.5,),
 ) -> list[str]:
     """What a client hears: one step after the other, or everything joined and cut somewhere else than at the lines."""
     without_number = {**OTHERS, **BAD}
@@ -368,7 +388,7 @@ async def answers_to(
         without_number[step] if step in without_number else line(*REQUESTS[step], number=number)
         for number, step in enumerate(order, start=1)
     ]
-    async with spawned(environ) as server:
+    async with starting as server:
         heard: list[dict[str, Any]] = []
         if joined:
             data = b"".join(text + end for text in lines)
@@ -391,29 +411,25 @@ async def last_answer(server: Process) -> dict[str, Any]:
     return await server.receive()
 
 
-@pytest.mark.parametrize(
-    "order",
-    [
-        pytest.param(order, marks=[pytest.mark.slow] if number >= EVERYDAY_ORDERS else [])
-        for number, order in enumerate(ORDERS)
-    ],
-    ids=", ".join,
-)
-async def test_every_order_of_messages_gets_the_same_answers_without_the_door(order: list[str]) -> None:
+@STARTED
+@pytest.mark.parametrize("order", ORDERS, ids=", ".join)
+async def test_every_order_of_messages_gets_the_same_answers_without_the_door(order: list[str], start: Start) -> None:
     """The door is quicker, and nothing else."""
     joined = len(order) % 2 == 1 and "cancelled" not in order
-    with_door = await answers_to({}, order, joined=joined)
-    assert with_door == await answers_to({"BLIKK_FRONT_DOOR": "off"}, order, joined=joined)
+    with_door, without = [await answers_to(start({}, door), order, joined=joined) for door in (True, False)]
+    assert with_door == without
 
 
-@pytest.mark.slow
+@STARTED
 @pytest.mark.parametrize("seed", range(20))
-async def test_random_orders_of_messages_get_the_same_answers_without_the_door(seed: int) -> None:
+async def test_random_orders_of_messages_get_the_same_answers_without_the_door(seed: int, start: Start) -> None:
     """The same, for orders that nobody thought of."""
     choose = random.Random(seed)
     order = choose.choices([*REQUESTS, *OTHERS, *BAD], k=choose.randint(2, 9))
     joined = "cancelled" not in order and choose.random() < 0.5
     cuts = [choose.random() for _ in range(choose.randint(0, 6))]
     end = choose.choice([b"\n", b"\r\n"])
-    with_door = await answers_to({}, order, joined=joined, end=end, cuts=cuts)
-    assert with_door == await answers_to({"BLIKK_FRONT_DOOR": "off"}, order, joined=joined, end=end, cuts=cuts)
+    with_door, without = [
+        await answers_to(start({}, door), order, joined=joined, end=end, cuts=cuts) for door in (True, False)
+    ]
+    assert with_door == without

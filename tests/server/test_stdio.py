@@ -32,6 +32,7 @@ async def test_eof_before_the_first_message_ends_it_with_exit_code_0(environ: di
         assert server.rest == ""
 
 
+@pytest.mark.slow
 async def test_eof_in_the_middle_of_a_wait_ends_it_with_exit_code_0(environ: dict[str, str]) -> None:
     """A client that hangs up is not waited for."""
     async with spawned(environ) as server:
@@ -55,7 +56,9 @@ async def test_a_signal_ends_it_cleanly(environ: dict[str, str], number: signal.
         assert "Traceback" not in server.stderr
 
 
-@pytest.mark.parametrize("method", ["SIGTERM in mid-wait", "SIGTERM before the handshake"])
+@pytest.mark.parametrize(
+    "method", ["SIGTERM in mid-wait", pytest.param("SIGTERM before the handshake", marks=pytest.mark.slow)]
+)
 async def test_a_signal_at_any_moment_ends_it(environ: dict[str, str], method: str) -> None:
     """Neither a running call nor a missing handshake holds the process."""
     async with spawned(environ) as server:
@@ -87,7 +90,7 @@ GARBAGE = (
 
 async def test_garbage_on_stdin_does_not_end_it(environ: dict[str, str]) -> None:
     """A line that is no message is dropped, before and after the handshake."""
-    async with spawned(environ) as server:
+    async with wired(environ, door=True) as server:
         for garbage in GARBAGE:
             await server.send_line(garbage)
         await server.initialize()
@@ -99,7 +102,7 @@ async def test_garbage_on_stdin_does_not_end_it(environ: dict[str, str]) -> None
 
 async def test_a_line_beyond_the_bound_is_dropped_and_the_next_one_served(environ: dict[str, str]) -> None:
     """Every message has a bound; what is longer costs neither memory nor the connection."""
-    async with spawned(environ) as server:
+    async with wired(environ, door=True) as server:
         await server.initialize()
         await server.send_line(b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"x":"' + b"a" * 5_000_000 + b'"}}')
         assert "result" in await server.ask("ping")
@@ -110,7 +113,7 @@ async def test_a_leading_probe_leaves_the_choice_of_era_to_the_next_request(
     environ: dict[str, str], meta: dict[str, Any] | None
 ) -> None:
     """MCP 2026-07-28 probes with server/discover; clients that fall back to `initialize` must not find a dead stream."""
-    async with spawned(environ) as server:
+    async with wired(environ, door=True) as server:
         probe = await server.ask("server/discover", {"_meta": meta} if meta else {})
         assert ("result" in probe) is (meta is not None)
         answer = await server.initialize("2025-06-18")
@@ -120,7 +123,7 @@ async def test_a_leading_probe_leaves_the_choice_of_era_to_the_next_request(
 
 async def test_a_probe_followed_by_modern_requests_is_served_in_the_modern_era(environ: dict[str, str]) -> None:
     """MCP 2026-07-28: every request brings its own version and capabilities."""
-    async with spawned(environ) as server:
+    async with wired(environ, door=True) as server:
         assert (
             "2026-07-28" in (await server.ask("server/discover", {"_meta": MODERN_META}))["result"]["supportedVersions"]
         )
@@ -128,6 +131,7 @@ async def test_a_probe_followed_by_modern_requests_is_served_in_the_modern_era(e
         assert listed["result"]["resultType"] == "complete"
 
 
+@pytest.mark.slow
 async def test_stdout_holds_nothing_but_json_rpc(environ: dict[str, str]) -> None:
     """MCP's stdio transport: the server must not write anything else to stdout."""
     async with spawned({**environ, "BLIKK_LOG_LEVEL": "debug"}) as server:
@@ -141,7 +145,7 @@ async def test_stdout_holds_nothing_but_json_rpc(environ: dict[str, str]) -> Non
 
 async def test_an_unknown_tool_is_a_protocol_error_that_does_not_repeat_the_name(environ: dict[str, str]) -> None:
     """MCP: an unknown tool is -32602; ours: the caller's text is not echoed."""
-    async with spawned(environ) as server:
+    async with wired(environ, door=True) as server:
         await server.initialize()
         answer = await server.ask("tools/call", {"name": "delete_everything", "arguments": {}})
         assert answer["error"]["code"] == -32602
