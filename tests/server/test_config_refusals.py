@@ -94,6 +94,7 @@ def test_the_copy_of_the_old_file_is_as_private_as_the_file(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o640)
     copy = write(path, "second")
+    assert copy is not None
     assert copy == path.with_name("config.json.before-blikk")
     assert (copy.read_text(), path.read_text()) == ("first", "second")
     assert [one.stat().st_mode & 0o777 for one in (path, copy)] == [0o640, 0o640]

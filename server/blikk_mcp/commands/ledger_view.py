@@ -132,5 +132,5 @@ def _harmless(text: str) -> str:
 
 def _csv_line(values: list[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(values)  # a field with one of these is quoted
+    return line.getvalue().removesuffix("\r\n")
