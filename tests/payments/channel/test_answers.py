@@ -235,6 +235,13 @@ def test_a_plain_text_error_is_told_and_any_other_is_not(content_type: str, body
     assert problem_text(RawAnswer(404, content_type, body=body), str) == expected
 
 
+def test_an_error_answer_may_be_longer_than_what_is_told_of_it() -> None:
+    """Validators explain themselves at length; what they say first is still told."""
+    errors = [{"location": "body.amount", "message": "too large", "value": "x" * 1000}]
+    assert problem({"instance": "y" * 1000, "title": "Bad request", "errors": errors}).startswith("Bad request; body")
+    assert problem({"title": "z" * 1000}) == "z" * 300
+
+
 def test_every_string_of_a_document_is_redacted() -> None:
     """Names too."""
     assert map_strings({"key": ["key", {"a": "key"}, 1, None]}, lambda text: text.replace("key", "-")) == {

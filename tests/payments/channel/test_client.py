@@ -24,6 +24,7 @@ import pytest
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS, pause_seconds, retry_after_seconds
 from blikk_payments.channel.client import ChannelClient, Timeouts, is_payment_id
 from blikk_payments.channel.errors import ChannelError, NotSent, ReadFailed, ReadRefused, Refused, Uncertain
+from blikk_payments.channel.http import FIRST_BYTE, MAX_CONNECTIONS, READY_SECONDS
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import PaymentOrder, Status
 from tests.payments.expecting import assert_fields
@@ -664,6 +665,41 @@ async def test_a_payment_goes_out_on_a_connection_of_its_own() -> None:
     assert [request.connection for request in server.requests] == [1, 2, 3, 1]
 
 
+@pytest.mark.parametrize("unread", [http(503, bytes(300_000)), http(503, b"?", ("Content-Encoding", "br"))])
+async def test_an_answer_that_is_not_read_to_its_end_gives_its_connection_back(unread: Answer) -> None:
+    """Ten of them, or any number: the next question still reaches Blikk."""
+    answers = [unread] * (MAX_CONNECTIONS + 1)
+    async with loopback(*answers, as_json(200, CREATED)) as server:
+        channel = client(server.base_url, timeouts=replace(PATIENT, connect_seconds=1))
+        for _ in answers:
+            with pytest.raises(ReadFailed) as caught:
+                await channel.read("pay-1", attempts=1)
+            assert caught.value.status == 503
+        assert (await channel.read("pay-1", attempts=1)).payment_id == "pay-1"
+        await channel.aclose()
+
+
+async def test_getting_ready_has_a_time_of_its_own_and_an_answer_all_of_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A payment that was sent is waited for; one whose connection does not come about is given up early."""
+    left: list[float] = []
+
+    async def handle(transport: object, request: httpx.Request) -> httpx.Response:
+        sent = {"request": httpcore.Request("POST", "https://api.blikk.tech/")}
+        for event in ("connection.connect_tcp.started", FIRST_BYTE):
+            await request.extensions["trace"](event, sent)
+            left.append(anyio.current_effective_deadline() - anyio.current_time())
+        return httpx.Response(201, stream=httpx.ByteStream(json.dumps(CREATED).encode()))
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
+    channel = client("https://api.blikk.tech/paymentchannel", timeouts=Timeouts(create_total_seconds=60))
+    assert (await channel.create(ORDER)).payment_id == "pay-1"
+    await channel.aclose()
+    getting_ready, answering = left
+    assert getting_ready <= READY_SECONDS < answering <= 60
+
+
 async def test_a_cookie_is_never_kept() -> None:
     """Blikk documents none, and state between calls is somebody's way to link them."""
     async with loopback(as_json(200, CREATED, ("Set-Cookie", "a=b; Path=/"))) as server:
@@ -707,8 +743,14 @@ async def test_a_netrc_file_adds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
         "https://api.blikk.tech/#a",
         "ftp://127.0.0.1/",
         "http://localho\u017ft/",
+        # KELVIN SIGN and LONG S: `K` and `s` to who ignores case and is not told to keep to ASCII.
+        "https://api.blik\u212a.tech/",
+        "http\u017f://api.blikk.tech/",
+        "https://api.blikk.tech/paymentchannel\u017f",
         "https://api.blikk.tech\n",
         "https://api.blikk.tech:99999/",
+        "https://api.blikk.tech:65536/",
+        "https://api.blikk.tech:0/",
         "",
     ],
 )

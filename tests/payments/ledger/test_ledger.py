@@ -879,11 +879,12 @@ def test_a_time_without_a_zone_is_a_defect_of_the_caller(ledger: Ledger) -> None
 
 
 def test_what_the_ledger_cannot_hold_makes_it_unavailable(ledger: Ledger) -> None:
-    """Nothing is sent that could not be written down."""
-    with pytest.raises(LedgerUnavailable):
+    """Nothing is sent that could not be written down; and nothing of it is repeated."""
+    unfit = "^The ledger cannot hold this text or number.$"
+    with pytest.raises(LedgerUnavailable, match=unfit):
         ledger.claim(intent(amount_isk=2**63), allow, window_minutes=0, now=NOON)
     claim(ledger)
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(LedgerUnavailable, match=unfit):
         ledger.created(KEY, 1, answer("blikk-\ud800"), now=NOON)
 
     assert known(ledger).state is ClaimState.SENDING
@@ -913,6 +914,16 @@ def _tell(ledger: Ledger, outcome: str, *, attempt: int) -> None:
 
 
 # Clocks
+
+
+@pytest.mark.parametrize("again", ["Jon Jonsson", "Jón Jónsson"])
+def test_every_spelling_of_a_payee_is_remembered(ledger: Ledger, again: str) -> None:
+    """Whoever was paid before under that spelling is nobody new, however else they were spelled."""
+    make(ledger, KEY, "blikk-1")
+    claim(ledger, intent(OTHER_KEY, 2000, creditor_name=again))
+    ledger.created(OTHER_KEY, 1, answer("blikk-2"), now=NOON)
+
+    assert ledger.verify() == []
 
 
 def test_payments_that_are_dated_ahead_are_none_of_the_last_minute(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +72,24 @@ def test_a_folder_that_is_not_there_is_told(path: Path, tmp_path: Path) -> None:
         claim(ledger)
         with pytest.raises(LedgerUnavailable, match="cannot be written: No such file"):
             ledger.back_up(tmp_path / "nowhere" / "copy.sqlite3")
+
+
+def test_the_copy_is_closed_when_its_backup_is_done(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows removes no file that is open, so a copy that does not add up would stay."""
+    opened: list[sqlite3.Connection] = []
+    real = sqlite3.connect
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(real(*args, **options))
+        return opened[-1]
+
+    with SqliteLedger(path) as ledger:
+        claim(ledger)
+        monkeypatch.setattr(sqlite3, "connect", connect)
+        ledger.back_up(tmp_path / "copy.sqlite3")
+    assert len(opened) > 1
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")

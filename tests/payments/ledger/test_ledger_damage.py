@@ -476,6 +476,36 @@ def test_a_ledger_that_can_only_be_read_still_answers_for_a_known_key(
     assert payment_id == "blikk-1"
 
 
+def read_without_privileges(path: Path) -> str:
+    """As `claim_without_privileges`; the key of a payment that only the log holds, and what is said of it."""
+    words = claim_without_privileges(path)
+    with SqliteLedger(path) as ledger:
+        try:
+            record = ledger.by_key(OTHER_KEY, now=NOON)
+        except LedgerUnavailable as error:
+            return f"{words} {error.message}"
+        return "known" if record else "unknown"
+
+
+def test_a_file_that_can_only_be_read_is_not_believed_without_the_log_beside_it(path: Path, tmp_path: Path) -> None:
+    """A payment whose process was killed may lie in the log alone: "no such key" would let it go out twice."""
+    left = tmp_path / "left" / path.name
+    left.parent.mkdir(0o700)
+    with SqliteLedger(path, timer=lambda seconds, call: lambda: None) as ledger:
+        claim(ledger)
+        for name in (path.name, f"{path.name}-wal"):
+            shutil.copy(path.with_name(name), left.with_name(name))
+    left.chmod(0o400)
+    left.parent.chmod(0o500)
+    try:
+        told = in_child(read_without_privileges, left)
+    finally:
+        left.parent.chmod(0o700)
+
+    assert told != "unknown"
+    assert told == "known" or "cannot be opened" in told or "read-only" in told
+
+
 def test_a_ledger_whose_lock_another_process_holds_opens_and_answers_for_a_known_key(path: Path) -> None:
     """Reading waits for no writer, in a process that has just started too; a dead claim is *unknown*, written or not."""
     with SqliteLedger(path, process=gone_process()) as before:

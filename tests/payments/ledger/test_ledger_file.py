@@ -153,6 +153,12 @@ def test_nothing_that_a_create_asks_is_looked_for_among_all_payments(tmp_path: P
     assert len(plans) > 8
     scans = {one: plan for one, plan in plans.items() if any(step.startswith("SCAN") for step in plan)}
     assert {step for plan in scans.values() for step in plan} == {"SCAN payments USING INDEX payments_sending"}
+    # Among the payments of one account, and not among all of a day or all that failed.
+    to_account = [plan for one, plan in plans.items() if "account_fingerprint =" in one]
+    assert len(to_account) > 5
+    assert [
+        plan for plan in to_account if "(account_fingerprint=?" not in plan[0] and "payments_sending" not in plan[0]
+    ] == []
 
 
 def test_commits_are_as_durable_as_sqlite_can_make_them(tmp_path: Path) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from blikk_payments.channel.client import ChannelClient
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.protocol import Claim
 from blikk_payments.models import ClaimState
+from blikk_payments.service import SEND_WITHIN_SECONDS
 from tests.payments.doubles import (
     KEY,
     LEDGER,
@@ -54,6 +58,29 @@ async def test_the_order_may_not_leave_ten_seconds_after_its_claim(tmp_path: Pat
         async with service_over(channel, ledger, **options) as service:
             await service.create(an_intent())
     assert passed == [False, False, True]
+
+
+@pytest.mark.parametrize("seconds", [9.0, 31.0])
+async def test_the_time_in_which_a_claim_is_written_counts(tmp_path: Path, seconds: float) -> None:
+    """Others count from the claim, too: a process that was stopped while it waited for the disk is given up on."""
+    passed: list[bool] = []
+
+    def look(order: PaymentOrder) -> None:
+        assert order.deadline is not None
+        passed.append(order.deadline.passed())
+
+    async def slow_to_claim(call: Callable[[], Any], /) -> Any:
+        done = call()
+        if isinstance(done, Claim):
+            await anyio.sleep(seconds)
+        return done
+
+    channel = ScriptedChannel(PAID)
+    channel.before_create = look
+    with BreakableLedger(tmp_path / LEDGER) as ledger:
+        async with service_over(channel, ledger, run_blocking=slow_to_claim) as service:
+            await service.create(an_intent())
+    assert passed == [seconds > SEND_WITHIN_SECONDS]
 
 
 @in_real_time

@@ -6,12 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from blikk_payments.channel.backoff import MAX_BACKOFF_SECONDS
+from blikk_payments.channel.client import ChannelClient
+from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PaymentNotFound, PaymentsError
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState
-from tests.payments.doubles import KEY, LINK, Step, an_intent, answer, paying, record_of, unread, virtual_now
+from tests.payments.doubles import (
+    KEY,
+    LEDGER,
+    LINK,
+    Step,
+    an_intent,
+    answer,
+    paying,
+    record_of,
+    service_over,
+    unread,
+    virtual_now,
+)
 from tests.payments.expecting import assert_fields, assert_snapshot
-from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, refused, told
+from tests.payments.loopback import as_json, http, loopback
+from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +118,26 @@ async def test_a_look_up_that_fails_keeps_what_was_known(
         await house.service.create(an_intent())
         snapshot = await house.service.status(payment_id="pay-1")
         assert_snapshot(snapshot, state=ClaimState.CREATED, code=code, status=known, fresh=False)
+
+
+@in_real_time
+async def test_a_single_question_is_put_once_more_where_blikk_fails_to_answer_it(tmp_path: Path) -> None:
+    """A wait asks again by itself; who looks once would be told of every hiccup."""
+
+    async def no_pause(seconds: float) -> None:
+        assert seconds <= MAX_BACKOFF_SECONDS
+
+    waiting = as_json(200, {"id": "pay-1", "status": "SCA_REQUIRED"})
+    async with loopback(waiting, http(503), waiting, http(503)) as server:
+        channel = ChannelClient(server.base_url, SecretStr("a-key"), timeouts=SHORT, sleep=no_pause)
+        with SqliteLedger(tmp_path / LEDGER) as ledger:
+            async with service_over(channel, ledger, real_time=True) as service:
+                assert told(await service.create(an_intent())) == (ClaimState.CREATED, "")
+                hiccup, silence = [await service.status(payment_id="pay-1") for _ in range(2)]
+        await channel.aclose()
+    assert (told(hiccup), hiccup.fresh) == ((ClaimState.CREATED, ""), True)
+    assert (told(silence), silence.fresh) == ((ClaimState.CREATED, "blikk_unavailable"), False)
+    assert len(server.requests) == 1 + 2 + 2
 
 
 async def test_a_final_payment_is_not_asked_of_blikk_again(tmp_path: Path) -> None:

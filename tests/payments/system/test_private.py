@@ -75,3 +75,20 @@ def test_a_file_outside_the_profile_is_noticed_on_windows(
     assert profile_notice("BLIKK_API_KEY_FILE", None, platform) == ""
     monkeypatch.setenv("HOME", "relative")
     assert bool(profile_notice("BLIKK_LEDGER", file, platform)) is (platform == "win32")
+
+
+def test_the_name_of_a_private_file_is_on_the_disk_when_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux, fsync(2): a file that is synced needs its folder synced too, or it can be gone after a power cut."""
+    synced: list[tuple[int, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, (tmp_path / "file").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    create_private(tmp_path / "file")
+    assert synced == [(tmp_path.stat().st_ino, True)]
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,41 @@
+"""The ledger that a setting names: a file, or a database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.ledger.opening import open_ledger
+from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, claim, gone_process
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    return tmp_path / "ledger.sqlite3" if request.param == "sqlite" else request.getfixturevalue("postgres").database()
+
+
+def test_whichever_ledger_it_is_it_is_one_blikks(location: Path | str) -> None:
+    """A payment in a sandbox must not answer for one in production."""
+    with open_ledger(location, environment="loopback") as ledger:
+        assert not ledger.exists()
+        claim(ledger)
+        assert ledger.exists()
+    with open_ledger(location, environment="https://api.blikk.tech:443/paymentchannel") as other:
+        assert other.exists()
+        for use in (lambda: claim(other, OTHER_KEY), lambda: other.by_key(KEY, now=NOON)):
+            with pytest.raises(LedgerUnavailable, match="another Blikk"):
+                use()
+    with open_ledger(location, environment="loopback") as ledger:
+        assert not claim(ledger).fresh
+
+
+def test_whichever_ledger_it_is_a_claim_is_its_processes(location: Path | str) -> None:
+    """Of one that ended nobody knows what became."""
+    with open_ledger(location, process=gone_process()) as ledger:
+        claim(ledger)
+    with open_ledger(location) as ledger:
+        record = ledger.by_key(KEY, now=NOON)
+        assert record is not None
+        assert record.state.value == "unknown"
