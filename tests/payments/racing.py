@@ -32,6 +32,7 @@ from tests.payments.mutants import MUTANTS, mutated
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 60.0
+PROCESSES, TASKS, CREATES, ROOM = 4, 8, 40, 10
 AMOUNT_ISK = 100
 BUSY_SECONDS = 30.0
 
@@ -105,6 +106,24 @@ def race(entries: list[Entry]) -> Raced:
     record = Path(entries[0].record)
     names = record.read_text(encoding="utf-8").split() if record.exists() else []
     return Raced([one for several in told for one in several], Counter(names))
+
+
+def one_key(place: str, folder: Path, mutant: str = "") -> Raced:
+    """Eight tasks in each of four processes create the same payment with the same key."""
+    keys = ["purchase-1"] * TASKS
+    return race([Entry(place, str(folder / "bank"), keys, 10_000, mutant) for _ in range(PROCESSES)])
+
+
+def last_room(place: str, folder: Path, mutant: str = "") -> Raced:
+    """Forty different payments, where the day has room for ten."""
+    keys, limit_isk = [f"purchase-{number:02}" for number in range(CREATES)], ROOM * AMOUNT_ISK
+    shares = [keys[start::PROCESSES] for start in range(PROCESSES)]
+    return race([Entry(place, str(folder / "bank"), share, limit_isk, mutant) for share in shares])
+
+
+def told(raced: Raced) -> Counter[str]:
+    """What the calls were told: an error, or that it was sent, now or before."""
+    return Counter(one.get("raised") or ("replayed" if one["replayed"] else "sent") for one in raced.told)
 
 
 def _gathered(running: list[subprocess.Popen[str]]) -> list[str]:

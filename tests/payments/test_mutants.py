@@ -13,13 +13,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.payments.crash.calls import Story
 from tests.payments.crash.harness import Plan
-from tests.payments.crash.running import carry_out
+from tests.payments.crash.running import carry_out, stop_and_go
+from tests.payments.lost_commits import Lost, lost_commits
 from tests.payments.mutants import MUTANTS, FoundBy, mutated
-from tests.payments.racing import Raced
+from tests.payments.racing import ROOM, Raced, last_room, one_key, told
 from tests.payments.steps.machine import Payments
-from tests.payments.test_lost_commits import Lost, lost_commits
-from tests.payments.test_races import ROOM, last_room, one_key, told
-from tests.payments.test_stop_and_go import stop_and_go
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,17 @@ from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.policy import Policy
 from tests.payments.doubles import service_over
 from tests.payments.ledger_factories import NOON, intent
-from tests.payments.racing import AMOUNT_ISK, CountingBank, Entry, Raced, race
-
-PROCESSES, TASKS, CREATES, ROOM = 4, 8, 40, 10
+from tests.payments.racing import (
+    AMOUNT_ISK,
+    CREATES,
+    PROCESSES,
+    ROOM,
+    TASKS,
+    CountingBank,
+    last_room,
+    one_key,
+    told,
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
@@ -24,24 +32,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgres":
         return request.getfixturevalue("postgres").database()
     return str(tmp_path / "state" / "ledger.sqlite3")
-
-
-def one_key(place: str, folder: Path, mutant: str = "") -> Raced:
-    """Eight tasks in each of four processes create the same payment with the same key."""
-    keys = ["purchase-1"] * TASKS
-    return race([Entry(place, str(folder / "bank"), keys, 10_000, mutant) for _ in range(PROCESSES)])
-
-
-def last_room(place: str, folder: Path, mutant: str = "") -> Raced:
-    """Forty different payments, where the day has room for ten."""
-    keys, limit_isk = [f"purchase-{number:02}" for number in range(CREATES)], ROOM * AMOUNT_ISK
-    shares = [keys[start::PROCESSES] for start in range(PROCESSES)]
-    return race([Entry(place, str(folder / "bank"), share, limit_isk, mutant) for share in shares])
-
-
-def told(raced: Raced) -> Counter[str]:
-    """What the calls were told: an error, or that it was sent, now or before."""
-    return Counter(one.get("raised") or ("replayed" if one["replayed"] else "sent") for one in raced.told)
 
 
 ONE_SENT = {"sent": 1, "replayed": PROCESSES * TASKS - 1}

@@ -7,11 +7,9 @@ from collections import Counter
 
 import pytest
 
-from blikk_sandbox.running import run_sandbox_in_thread
 from tests.missing import unavailable
-from tests.payments.crash.calls import Story
-from tests.payments.crash.harness import Plan, Report
-from tests.payments.crash.running import FULL, broken, carry_out
+from tests.payments.crash.harness import Report
+from tests.payments.crash.running import FULL, broken, stop_and_go
 from tests.postgres import PostgresServer
 
 PROCESSES = 2
@@ -29,14 +27,6 @@ def _forks() -> None:
     """Stopped processes are forked."""
     if not hasattr(os, "fork"):
         unavailable("this system has no fork")
-
-
-def stop_and_go(*, overruled: bool, every: int = 1, mutant: str = "", parts: int = 1, server: str = "") -> Report:
-    """The story at one in `every` lines, at a bank that pays at once. `server`: PostgreSQL's, if it has the ledger."""
-    with run_sandbox_in_thread(life="instant_success") as sandbox:
-        story = Story("stopped", base_url=sandbox.base_url, api_key=sandbox.api_key, server=server)
-        plan = Plan(story, every=every, control_url=sandbox.control_url, overruled=overruled, mutant=mutant)
-        return carry_out(plan, parts, program="stop_and_go")
 
 
 def test_a_process_that_was_stopped_at_some_lines_before_its_first_byte_has_not_paid_twice() -> None:

@@ -9,6 +9,8 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from blikk_sandbox.running import run_sandbox_in_thread
+from tests.payments.crash.calls import Story
 from tests.payments.crash.harness import Plan, Point, Report
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,3 +49,11 @@ def carry_out(plan: Plan, parts: int = 1, *, program: str = "harness") -> Report
 def broken(report: Report) -> list[str]:
     """Every broken promise, with where it was broken."""
     return [f"{point.first}/{point.next}: {problem}" for point in report.points for problem in point.problems]
+
+
+def stop_and_go(*, overruled: bool, every: int = 1, mutant: str = "", parts: int = 1, server: str = "") -> Report:
+    """The story at one in `every` lines, at a bank that pays at once. `server`: PostgreSQL's, if it has the ledger."""
+    with run_sandbox_in_thread(life="instant_success") as sandbox:
+        story = Story("stopped", base_url=sandbox.base_url, api_key=sandbox.api_key, server=server)
+        plan = Plan(story, every=every, control_url=sandbox.control_url, overruled=overruled, mutant=mutant)
+        return carry_out(plan, parts, program="stop_and_go")
