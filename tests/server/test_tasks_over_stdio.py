@@ -12,7 +12,7 @@ from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
 from tests.sandbox_control import paid, received
 from tests.server.running import PAYMENT, Process, environment, spawned
-from tests.server.tasking import envelope
+from tests.server.tasks.client import envelope
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

@@ -15,8 +15,8 @@ from blikk_mcp.desk.tasks import ASK_AGAIN_AT_MOST_SECONDS, HEAD_START_SECONDS, 
 from blikk_payments.channel.wire import Status
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.result import output_schema
-from tests.payments.doubles import LINK, NEWER_LINK, ScriptedChannel, after, answer, never, unread, virtual_time
-from tests.server.tasking import SECRET, TASKS, TaskClient, task_client
+from tests.payments.doubles import LINK, NEWER_LINK, ScriptedChannel, after, answer, never, unread
+from tests.server.tasks.client import SECRET, TASKS, TaskClient, task_client
 
 pytestmark = pytest.mark.anyio
 
@@ -24,12 +24,6 @@ WAITS = answer(Status.SCA_REQUIRED, LINK)
 WAITS_AS_READ = answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1")
 OPENS_LINKS: dict[str, Any] = {**TASKS, "elicitation": {"url": {}}}
 SHAPE = Draft202012Validator(output_schema())
-
-
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Sleeps take no time."""
-    return virtual_time()
 
 
 async def flat(client: TaskClient, task_id: str) -> dict[str, Any]:
