@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ import pytest
 from blikk_mcp import __version__
 from blikk_mcp.commands.doctor import compare_schema
 from blikk_sandbox.running import RunningSandbox
-from tests.server.running import COMMAND_SECONDS, blikk_mcp, environment
+from tests.server import running
+from tests.server.in_process import blikk_mcp
+from tests.server.running import COMMAND_SECONDS, environment
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_demo_pays_once_and_says_what_happens() -> None:
+@pytest.mark.parametrize("run", [blikk_mcp, pytest.param(running.blikk_mcp, marks=pytest.mark.slow)])
+def test_the_demo_pays_once_and_says_what_happens(run: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
     """List, create, tell the person, approve, wait, paid; exit 0."""
-    ended = blikk_mcp("demo")
+    ended = run("demo")
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
     for part in (
         "create_payment",
@@ -48,6 +52,7 @@ def test_the_demo_ignores_the_settings_of_the_real_world(tmp_path: Path) -> None
     assert key not in ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
 def test_the_sandbox_says_in_one_line_where_it_listens() -> None:
     """One line of JSON with `base_url` and `api_key`, then it serves until a signal."""
     process = subprocess.Popen([sys.executable, "-m", "blikk_mcp.cli", "sandbox"], stdout=subprocess.PIPE, text=True)

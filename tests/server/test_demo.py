@@ -19,7 +19,8 @@ LINK = "http://127.0.0.1:65535/bank/approve/" + "x" * 32
 WORDS = f"Please approve this payment at your bank\n{LINK}\nTell me here when you are done."
 
 
-@pytest.mark.parametrize(("received", "paid"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("received", "paid"), [(2, 1), (1, 2)])
 def test_a_demo_whose_bank_was_asked_or_paid_twice_fails(
     received: int, paid: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -217,8 +217,18 @@ async def test_the_real_process_does_the_main_job(environ: dict[str, str], sandb
     assert paid(sandbox) == [created["payment_id"]]
 
 
-async def test_the_ledger_outlives_the_process(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+async def test_a_payment_is_known_to_the_next_server(environ: dict[str, str], sandbox: RunningSandbox) -> None:
     """One purchase, one key, also after a restart."""
+    for replayed in (False, True):
+        async with connected(environ) as client:
+            result = await call(client, "create_payment", PAYMENT)
+        assert (result["outcome"], result["replayed"]) == ("needs_human", replayed)
+    assert len(received(sandbox)) == 1
+
+
+@pytest.mark.slow
+async def test_the_ledger_outlives_the_process(environ: dict[str, str], sandbox: RunningSandbox) -> None:
+    """The same for processes: what was written is in the file before anything is sent."""
     for replayed in (False, True):
         async with spawned(environ) as server:
             await server.initialize()

@@ -10,10 +10,12 @@ from typing import Any
 import anyio
 import pytest
 
-from blikk_mcp.sandboxed import loopback_origin, sandbox_at
+from blikk_mcp.sandboxed import loopback_origin, own_sandbox, sandbox_at
 from blikk_mcp.settings.values import SettingsError
 from blikk_sandbox.running import RunningSandbox, run_sandbox_in_thread
 from tests.sandbox_control import control, paid, received
+from tests.server.in_process import blikk_mcp
+from tests.server.in_process_server import serve, tool_call
 from tests.server.running import PAYMENT, Process, spawned
 
 pytestmark = pytest.mark.anyio
@@ -50,13 +52,16 @@ async def test_processes_started_for_every_call_see_one_bank_and_one_ledger(
     assert sandbox.api_key not in server.stderr + "".join(server.lines)
 
 
-async def test_they_share_the_ledger_that_is_named(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_they_share_the_ledger_that_is_named(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`BLIKK_LEDGER` means what it always means."""
     ledger = tmp_path / "shared" / "ledger.sqlite3"
     environ = {"BLIKK_LEDGER": str(ledger), "XDG_STATE_HOME": str(tmp_path / "unused")}
+    origin = loopback_origin(sandbox.base_url)
     for replayed in (False, True):
-        result, _ = await one_call(environ, sandbox.base_url, "create_payment", PAYMENT)
-        assert result["replayed"] is replayed
+        served = serve(monkeypatch, environ, [tool_call("create_payment", **PAYMENT)], sandbox_at=origin)
+        assert served.result["replayed"] is replayed
     assert ledger.exists()
     assert not (tmp_path / "unused").exists()
 
@@ -77,7 +82,7 @@ async def test_a_new_bank_on_the_same_port_begins_with_an_empty_ledger(tmp_path:
         assert (known["replayed"], known["payment_id"]) == (True, first["payment_id"])
 
 
-async def test_the_real_world_is_left_alone(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_the_real_world_is_left_alone(sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine set up for production: neither its key nor its address is used, and the key stays hidden."""
     key = "production-key-canary-0123456789"
     environ = {
@@ -86,21 +91,14 @@ async def test_the_real_world_is_left_alone(sandbox: RunningSandbox, tmp_path: P
         "BLIKK_BASE_URL": "https://api.blikk.tech/paymentchannel",
         "XDG_STATE_HOME": str(tmp_path),
     }
-    result, server = await one_call(environ, sandbox.base_url, "create_payment", {**PAYMENT, "purpose": key})
-    assert result["environment"] == "sandbox"
-    assert key not in server.stderr + "".join(server.lines)
+    call = tool_call("create_payment", **{**PAYMENT, "purpose": key})
+    served = serve(monkeypatch, environ, [call], sandbox_at=loopback_origin(sandbox.base_url))
+    assert served.result["environment"] == "sandbox"
+    assert key not in served.log + "".join(served.lines)
 
 
-@pytest.mark.parametrize(
-    "log",
-    [
-        {},
-        *(
-            pytest.param(more, marks=pytest.mark.slow)
-            for more in ({"BLIKK_LOG_FORMAT": "text"}, {"BLIKK_API_KEY": "127.0.0.1-paymentchannel"})
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("log", [{}, {"BLIKK_LOG_FORMAT": "text"}, {"BLIKK_API_KEY": "127.0.0.1-paymentchannel"}])
 async def test_its_own_sandbox_says_where_it_is_controlled(log: dict[str, str]) -> None:
     """On stderr, in either form of log, so that a developer can ask for faults."""
     async with spawned(log, "serve", "--sandbox") as server:
@@ -115,6 +113,14 @@ async def test_its_own_sandbox_says_where_it_is_controlled(log: dict[str, str]) 
         assert json.loads(line)["event"] == "sandbox"
 
 
+async def test_the_control_address_of_an_own_sandbox_works() -> None:
+    """So that a developer can see what the bank received."""
+    async with own_sandbox({}) as own:
+        record = await anyio.to_thread.run_sync(control, RunningSandbox("", "", own.control_url), "record")
+    assert (record["payments"], record["received"]) == ([], [])
+
+
+@pytest.mark.slow
 async def test_the_control_address_it_says_works(tmp_path: Path) -> None:
     """Asked while the server runs: the payment that was just made is in the bank's record."""
     async with spawned({}, "serve", "--sandbox") as server:
@@ -131,11 +137,12 @@ async def test_the_control_address_it_says_works(tmp_path: Path) -> None:
         assert await server.end() == 0
 
 
-async def test_where_no_sandbox_answers_every_call_says_so(tmp_path: Path) -> None:
+def test_where_no_sandbox_answers_every_call_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server starts and lists its tools; a wrong address is a wrong setting."""
     with run_sandbox_in_thread() as gone:
         pass
-    result, _ = await one_call({"XDG_STATE_HOME": str(tmp_path)}, gone.base_url, "create_payment", PAYMENT)
+    call, environ = tool_call("create_payment", **PAYMENT), {"XDG_STATE_HOME": str(tmp_path)}
+    result = serve(monkeypatch, environ, [call], sandbox_at=loopback_origin(gone.base_url)).result
     assert (result["error_code"], result["environment"]) == ("not_configured", "sandbox")
     assert "--sandbox-at" in result["error_message"]
     assert "blikk-mcp sandbox" in result["error_message"]
@@ -179,12 +186,12 @@ def test_an_address_that_is_not_this_machine_is_refused(address: str) -> None:
         loopback_origin(address)
 
 
-async def test_a_refused_address_is_not_repeated() -> None:
+def test_a_refused_address_is_not_repeated() -> None:
     """It may hold anything: a password, or a key in the wrong place."""
-    async with spawned({}, "serve", "--sandbox-at", "https://somebody:canary@example.is") as server:
-        assert await server.end() == 2
-    assert "address on this machine" in server.stderr
-    assert "canary" not in server.stderr
+    ended = blikk_mcp("serve", "--sandbox-at", "https://somebody:canary@example.is")
+    assert ended.returncode == 2
+    assert "address on this machine" in ended.stderr
+    assert "canary" not in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -200,7 +207,6 @@ def test_any_address_that_a_sandbox_prints_will_do(address: str, origin: str) ->
     assert loopback_origin(address) == origin
 
 
-async def test_one_sandbox_at_a_time() -> None:
+def test_one_sandbox_at_a_time() -> None:
     """Its own or a running one."""
-    async with spawned({}, "serve", "--sandbox", "--sandbox-at", "http://127.0.0.1:8085") as server:
-        assert await server.end() == 2
+    assert blikk_mcp("serve", "--sandbox", "--sandbox-at", "http://127.0.0.1:8085").returncode == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from blikk_mcp.commands import demo
-from blikk_sandbox.running import RunningSandbox
+from blikk_sandbox.running import RunningSandbox, run_sandbox_in_thread
 from tests.sandbox.harness import payment_body
 from tests.sandbox_control import control
 from tests.server.in_process import blikk_mcp
@@ -64,9 +65,9 @@ def test_it_prints_lines_to_paste_into_a_shell() -> None:
     assert any(said["control_url"] in line for line in errors)
 
 
-def test_its_speed_is_the_banks() -> None:
+def test_its_speed_and_its_seed_are_the_banks() -> None:
     """`--speed`: how long the bank takes by itself, read off the bank's own record and not a clock of ours."""
-    with sandbox_command("--speed", "4", "--link-seconds", "77") as (said, _):
+    with sandbox_command("--speed", "4", "--link-seconds", "77", "--seed", "41") as (said, _):
         payment = pay(said)
         control(running_at(said), "clock", {"advance_seconds": 3600})
         (entry,) = control(running_at(said), "record")["payments"]
@@ -74,12 +75,15 @@ def test_its_speed_is_the_banks() -> None:
     seconds = [_seconds(entry["history"][step], entry["history"][step + 1]) for step in range(3)]
     assert [entry["status"] for entry in entry["history"]] == ["DRAFT", "PENDING", "SCA_REQUIRED", "ERROR"]
     assert seconds == pytest.approx([0.1, 0.2, 77.0])
+    with run_sandbox_in_thread(seed=41) as other:
+        assert said["api_key"] == other.api_key
 
 
 def _seconds(earlier: dict[str, str], later: dict[str, str]) -> float:
     return (datetime.fromisoformat(later["at"]) - datetime.fromisoformat(earlier["at"])).total_seconds()
 
 
+@pytest.mark.slow
 def test_a_seed_makes_a_run_repeatable() -> None:
     """`--seed`: the same key and the same ids in another process."""
     runs: list[tuple[str, str]] = []
@@ -127,9 +131,8 @@ def test_an_option_that_cannot_be_is_refused_in_plain_words(options: list[str]) 
 
 def test_a_port_that_is_taken_is_said_in_plain_words() -> None:
     """The commonest mistake with `--port`."""
-    with sandbox_command() as (said, _):
-        port = said["base_url"].split(":")[2].split("/")[0]
-        ended = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ended = blikk_mcp("sandbox", "--port", str(listener.getsockname()[1]))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.splitlines()[-1] == "blikk-mcp sandbox: cannot listen: Address already in use"
 

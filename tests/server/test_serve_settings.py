@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.running import PAYMENT, call, connected, spawned
+from tests.server.in_process_server import serve, tool_call
+from tests.server.running import PAYMENT, call, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -22,23 +23,15 @@ async def test_a_refusal_over_wrong_settings_names_the_environment(base_url: str
     assert (result["error_code"], result["environment"]) == ("not_configured", environment)
 
 
-async def test_an_own_sandbox_is_named_also_with_wrong_settings() -> None:
+def test_an_own_sandbox_is_named_also_with_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """`serve --sandbox` pays nobody: a refusal must not speak of production, or of a custom Blikk."""
-    async with spawned(WRONG, "serve", "--sandbox") as server:
-        await server.initialize()
-        result = await server.call("create_payment", PAYMENT)
-        await server.close_stdin()
-        await server.end()
+    result = serve(monkeypatch, WRONG, [tool_call("create_payment", **PAYMENT)], sandbox=True).result
     assert (result["error_code"], result["environment"]) == ("not_configured", "sandbox")
 
 
-async def test_the_real_key_is_kept_out_of_a_sandboxs_answers_too() -> None:
+def test_the_real_key_is_kept_out_of_a_sandboxs_answers_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine is set up for production and somebody tries the sandbox: the real key is as secret there."""
     key = "production-key-canary-0123456789"
-    async with spawned({"BLIKK_API_KEY": key}, "serve", "--sandbox") as server:
-        await server.initialize()
-        result = await server.call("get_payment_status", {"payment_id": key})
-        await server.close_stdin()
-        await server.end()
-    assert result["outcome"] != "paid"
-    assert key not in "".join(server.lines) + server.stderr
+    served = serve(monkeypatch, {"BLIKK_API_KEY": key}, [tool_call("get_payment_status", payment_id=key)], sandbox=True)
+    assert served.result["outcome"] != "paid"
+    assert key not in "".join(served.lines) + served.log
