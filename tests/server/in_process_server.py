@@ -43,10 +43,10 @@ class Served:
         return [record for record in records if record["event"] == name]
 
 
-def tool_call(tool: str, **arguments: Any) -> str:
+def tool_call(tool: str, number: int = 1, /, **arguments: Any) -> str:
     """One call in the modern era, which needs no handshake."""
     params: dict[str, Any] = {"name": tool, "arguments": arguments, "_meta": MODERN_META}
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
 
 
 def serve(

@@ -159,6 +159,7 @@ sys.exit(f"imports {{heavy}}" if heavy else f"ended with {{code}}" if code else 
     assert ended.stdout
 
 
+@pytest.mark.slow
 def test_a_wheel_installs_only_our_packages_and_runs(tmp_path: Path) -> None:
     """The wheel holds the `blikk_*` packages, typed, and `blikk-mcp` runs from it."""
     built = run(

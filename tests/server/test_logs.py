@@ -19,6 +19,7 @@ from blikk_mcp.redaction.redactor import Redactor
 from blikk_payments.service import PaymentService
 from blikk_sandbox.running import RunningSandbox
 from tests.server.canary import find
+from tests.server.in_process_server import serve, tool_call
 from tests.server.running import PAYMENT, call, connected, environment, spawned
 
 KEY = "canary/Key+0123456789=x"
@@ -59,18 +60,16 @@ async def test_a_number_of_a_person_that_an_agent_takes_for_an_id_is_not_in_the_
     assert taken_for_an_id not in stream.getvalue()
 
 
-@pytest.mark.anyio
-async def test_a_call_is_one_line_with_its_outcome(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_a_call_is_one_line_with_its_outcome(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Event, tool, outcome, duration, payment id and a correlation id, in one canonical line."""
-    async with spawned(environment(sandbox, tmp_path)) as server:
-        await server.initialize()
-        created = await server.call("create_payment", PAYMENT)
-        await server.call("create_payment", {**PAYMENT, "amount": "5"})
-        await server.close_stdin()
-        await server.end()
-    first, second = [json.loads(line) for line in server.stderr.splitlines()]
+    calls = [tool_call("create_payment", **PAYMENT), tool_call("create_payment", 2, **{**PAYMENT, "amount": "5"})]
+    served = serve(monkeypatch, environment(sandbox, tmp_path), calls)
+    results = {message["id"]: message["result"] for message in map(json.loads, served.lines)}
+    first, second = sorted(map(json.loads, served.log.splitlines()), key=lambda line: line["outcome"])
     assert {"event": "tool_call", "tool": "create_payment", "outcome": "needs_human"}.items() <= first.items()
-    assert first["payment_id"] == created["payment_id"]
+    assert first["payment_id"] == results[1]["structuredContent"]["payment_id"]
     assert (second["outcome"], second["error_code"]) == ("refused", "invalid_arguments")
     assert first["call"] != second["call"]
 
@@ -108,19 +107,36 @@ async def test_a_call_has_its_line_however_it_ends(
     ]
 
 
+ASKED = [PAYMENT, {**PAYMENT, "creditor_ssn": "5510730339x"}, {**PAYMENT, "surprise": "5510730339"}]
+MUCH = {"BLIKK_LOG_LEVEL": "debug", "BLIKK_LOG_FORMAT": "text"}
+
+
+def of_a_person(text: str) -> list[str]:
+    return [leak for leak in ("551073", "7654", "Jón", "Jónsson", "order-0001") if leak in text]
+
+
+def test_no_person_and_no_account_is_in_the_log(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither kennitala, account nor name, at any level."""
+    calls = [tool_call("create_payment", number, **arguments) for number, arguments in enumerate(ASKED)]
+    log = serve(monkeypatch, environment(sandbox, tmp_path, **MUCH), calls).log
+    assert log.count("tool_call") == len(ASKED)
+    assert of_a_person(log) == []
+
+
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_no_person_and_no_account_is_on_stderr(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Neither kennitala, account nor name on stderr, at any level."""
-    async with spawned(environment(sandbox, tmp_path, BLIKK_LOG_LEVEL="debug", BLIKK_LOG_FORMAT="text")) as server:
+    """Whatever else a process writes there."""
+    async with spawned(environment(sandbox, tmp_path, **MUCH)) as server:
         await server.initialize()
-        await server.call("create_payment", PAYMENT)
-        await server.call("create_payment", {**PAYMENT, "creditor_ssn": "5510730339x"})
-        await server.call("create_payment", {**PAYMENT, "surprise": "5510730339"})
+        for arguments in ASKED:
+            await server.call("create_payment", arguments)
         await server.close_stdin()
         await server.end()
     assert server.stderr
-    for leak in ("551073", "7654", "Jón", "Jónsson", "order-0001"):
-        assert leak not in server.stderr
+    assert of_a_person(server.stderr) == []
 
 
 def test_an_exception_is_logged_with_its_place_and_without_its_message(stream: io.StringIO) -> None:

@@ -17,6 +17,7 @@ from tests.server.in_process_server import Served, serve, tool_call
 from tests.server.running import PAYMENT, environment
 
 REAL_KEY = "production-key-canary-0123456789"
+CANARY = "canary-of-a-line"
 NO_SANDBOX = "http://127.0.0.1:9"
 
 
@@ -116,6 +117,21 @@ def test_a_key_file_that_others_can_read_is_a_warning_in_the_log(
     (record,) = serve(monkeypatch, environ, []).events("settings_warning")
     assert record["level"] == "warning"
     assert "chmod 600" in record["text"]
+
+
+def test_a_bad_line_leaves_one_warning_without_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator learns that a line was refused and why; what stood in it may be anything."""
+    lines = [
+        f"{{bad {CANARY}",
+        f'{{"jsonrpc":"2.0","id":7,"method":"ping","params":{{"x":"\\ud83d {CANARY}"}}}}',
+        f'{{"jsonrpc":"2.0","id":1,"error":"{CANARY}"}}',
+    ]
+    served = serve(monkeypatch, {"BLIKK_API_KEY": "a-key-for-this-test"}, lines)
+    warnings = [json.loads(line) for line in served.log.splitlines()]
+    assert [(line["level"], line["event"]) for line in warnings] == [("warning", "line_refused")] * 3
+    assert CANARY not in served.log + "".join(served.lines)
+    # A response is never answered, or two programs could go on for ever.
+    assert [json.loads(line)["id"] for line in served.lines] == [None, 7]
 
 
 @pytest.mark.parametrize(("form", "said"), [("json", '"event":"log_lines_dropped","count":7'), ("text", "count=7")])

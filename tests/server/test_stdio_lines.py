@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from blikk_mcp.transports.messages import Refused, read_message
 from blikk_mcp.transports.wire import EDGE_BYTES, MAX_LINE_BYTES, TooLong, split_lines
-from tests.server.running import Process, spawned
+from tests.server.running import Process, spawned, wired
 
 CANARY = "sentinel-7f3a"
 """Stands in every bad line and must be in no answer and no log."""
@@ -111,25 +111,6 @@ async def test_bytes_that_are_no_utf_8_are_a_parse_error(server: Process) -> Non
 
 
 @pytest.mark.anyio
-async def test_a_bad_line_leaves_one_warning_without_its_content() -> None:
-    """The operator learns that a line was refused and why; what stood in it may be anything."""
-    lines = [f"{{bad {CANARY}", WITH_AN_ID["half an emoji"][0], f'{{"jsonrpc":"2.0","id":1,"error":"{CANARY}"}}']
-    async with spawned({"BLIKK_API_KEY": "a-key-for-this-test"}) as server:
-        await server.initialize()
-        for line in lines:
-            await server.send_line(line)
-        await server.ask("ping")
-        await server.close_stdin()
-        await server.end()
-    warnings = [json.loads(line) for line in server.stderr.splitlines()]
-    assert [(line["level"], line["event"]) for line in warnings] == [("warning", "line_refused")] * 3
-    assert CANARY not in server.stderr
-    answers = [json.loads(line) for line in server.lines]
-    # A response is never answered, or two programs could go on for ever.
-    assert [answer["id"] for answer in answers if "error" in answer] == [None, 7]
-
-
-@pytest.mark.anyio
 async def test_a_byte_order_mark_before_the_first_line_is_skipped() -> None:
     """PowerShell and some editors write one."""
     async with spawned({}) as server:
@@ -141,7 +122,7 @@ async def test_a_byte_order_mark_before_the_first_line_is_skipped() -> None:
 @pytest.mark.anyio
 async def test_a_message_in_the_rest_of_a_line_that_is_too_long_is_not_taken() -> None:
     """Half a line is no line, whatever stands in it."""
-    async with spawned({}) as server:
+    async with wired({}) as server:
         await server.initialize()
         await server.send_line(LONG + '{"jsonrpc":"2.0","id":7,"method":"ping"}')
         assert (await server.receive())["error"]["code"] == -32700
