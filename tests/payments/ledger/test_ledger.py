@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,17 @@ OUTCOMES: list[Callable[[Ledger], PaymentRecord]] = [
     lambda ledger: ledger.resolve_created(KEY, answer(), note="n", now=NOON),
     lambda ledger: ledger.resolve_not_created(KEY, note="n", now=NOON),
 ]
+TOLD: dict[str, tuple[Callable[[Ledger], PaymentRecord], dict[str, Any]]] = {
+    "refused": (
+        lambda ledger: ledger.refused(KEY, 1, code="unauthorized", bank_text="Nei", now=at(2)),
+        {"state": ClaimState.REFUSED, "refusal_code": "unauthorized", "bank_text": "Nei"},
+    ),
+    "unknown": (lambda ledger: ledger.unknown(KEY, 1, reason="r", now=at(2)), {"state": ClaimState.UNKNOWN}),
+    "created": (
+        lambda ledger: ledger.created(KEY, 1, answer("blikk-1", Status.DRAFT, text="Já"), now=at(2)),
+        {"state": ClaimState.CREATED, "payment_id": "blikk-1", "status": Status.DRAFT, "bank_text": "Já"},
+    ),
+}
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -298,6 +311,19 @@ def test_blikks_answer_makes_it_created(ledger: Ledger) -> None:
     assert (created.state, created.payment_id, created.status) == (ClaimState.CREATED, "blikk-1", Status.PENDING)
     assert (created.approval_url, created.approval_url_at) == ("https://bank.is/a", at(2))
     assert (created.bank_text, created.updated_at, created.claimed_at) == ("hi", at(2), NOON)
+
+
+@pytest.mark.parametrize("which", TOLD)
+def test_an_outcome_is_kept_as_it_was_told_and_nothing_else_changes(open_ledger: Opener, which: str) -> None:
+    """Whoever asks later, after a restart too, is told what this process was: bank's words and time included."""
+    ledger = open_ledger()
+    claimed = claim(ledger, intent(purpose="rent", warnings=("kennitala",)))
+
+    write, news = TOLD[which]
+    outcome = write(ledger)
+
+    assert outcome == replace(claimed, updated_at=at(2), **news)
+    assert known(open_ledger(), now=at(3)) == outcome
 
 
 def test_a_late_answer_makes_an_unknown_payment_created(ledger: Ledger) -> None:
@@ -988,6 +1014,28 @@ def test_another_processs_terminal_status_is_not_overwritten_by_a_stale_look(
     assert told is not None
     assert told.status is Status.SUCCESS
     assert known(other).status is Status.SUCCESS
+
+
+def test_a_stale_look_at_a_payment_that_came_in_doubt_meanwhile_tells_the_doubt(
+    open_ledger: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blikk made a second one for the key between the look and the write: neither is told as paid."""
+    ours, other = open_ledger(), open_ledger()
+    make(ours, KEY, "blikk-1")
+    assert isinstance(ours, SqlLedger)
+    engine = ours._engine  # pyright: ignore[reportPrivateUsage] - between its two transactions is where it happens
+    write = engine.write
+
+    def other_first(work: Callable[[Rows], object]) -> object:
+        with pytest.raises(OutcomeUnknown):
+            other.created(KEY, 1, answer("blikk-2"), now=at(2))
+        return write(work)
+
+    monkeypatch.setattr(engine, "write", other_first)
+    told = ours.seen(answer("blikk-1", Status.SUCCESS), now=at(3))
+
+    assert told == known(other)
+    assert known(other).state is ClaimState.UNKNOWN
 
 
 def test_a_claim_whose_work_runs_twice_is_one_fresh_claim(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import resource
 import shutil
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -520,6 +521,32 @@ def test_a_ledger_whose_lock_another_process_holds_opens_and_answers_for_a_known
             assert dead.state is ClaimState.UNKNOWN
             assert dead.purpose != "half"
             assert len(ledger.recent(limit=5, now=at(2)).records) == 5
+
+
+EVERY_READ: dict[str, Callable[[SqliteLedger], object]] = {
+    "by_key": lambda ledger: ledger.by_key(KEY, now=NOON),
+    "find_key": lambda ledger: ledger.find_key(FIRST, now=NOON),
+    "by_payment_id": lambda ledger: ledger.by_payment_id("blikk-1", now=NOON),
+    "facts": lambda ledger: ledger.facts(FIRST, window_minutes=1440, now=NOON),
+    "failed_equals": lambda ledger: ledger.failed_equals(FIRST, since=NOON),
+    "seen without news": lambda ledger: ledger.seen(answer(), now=NOON),
+    "recent": lambda ledger: ledger.recent(limit=1, now=NOON),
+    "records": lambda ledger: next(iter(ledger.records(now=NOON))),
+    "history": lambda ledger: ledger.history(KEY),
+    "stray_keys": lambda ledger: ledger.stray_keys(),
+    "verify": lambda ledger: ledger.verify(),
+}
+
+
+@pytest.mark.parametrize("read", EVERY_READ)
+def test_nothing_that_only_reads_waits_for_a_writer(path: Path, read: str) -> None:
+    """A question must not fail, nor a person be asked late, because another process is paying."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with SqliteLedger(path, busy_timeout_seconds=0.0) as ledger:
+            EVERY_READ[read](ledger)
+            with pytest.raises(LedgerUnavailable, match="Another process"):
+                ledger.check_writable()
 
 
 def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

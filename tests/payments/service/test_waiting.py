@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -13,8 +14,8 @@ import trio
 import trio.testing
 
 from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
-from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, Status
-from blikk_payments.errors import LedgerUnavailable, StatusUnavailable
+from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, ChannelPayment, Status
+from blikk_payments.errors import LedgerUnavailable, OutcomeUnknown, StatusUnavailable
 from blikk_payments.models import ClaimState, Payment
 from blikk_payments.polling import ENDS_A_WAIT, ROUTINE_GAP_SECONDS, Poller
 from blikk_payments.schedule import PollSchedule
@@ -396,6 +397,27 @@ async def test_a_ledger_that_fails_in_the_middle_keeps_what_was_known(tmp_path: 
         assert (snapshot.payment.status, code(snapshot)) == (Status.SCA_REQUIRED, "ledger_unavailable")
         house.ledger.broken = set()
         assert (await wait(house, 45)).payment.status is Status.SUCCESS
+
+
+async def test_a_payment_that_comes_in_doubt_meanwhile_ends_the_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blikk made a second one for the key: a person has to look, and nothing that is read of either tells more."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await create(house)
+
+        def seen(said: ChannelPayment, *, now: datetime) -> Payment | None:
+            # Another process was quicker.
+            with pytest.raises(OutcomeUnknown):
+                house.ledger.created(KEY, 1, answer(payment_id="pay-2"), now=now)
+            return house.record()
+
+        monkeypatch.setattr(house.ledger, "seen", seen)
+        house.channel.tell("pay-1", Status.SCA_COMPLETE, at=anyio.current_time() + 5)
+        started = anyio.current_time()
+        snapshot = await wait(house, 45)
+        assert_snapshot(snapshot, state=ClaimState.UNKNOWN, code="outcome_unknown", approval_url="")
+        assert anyio.current_time() - started < 10
 
 
 async def test_a_ledger_that_cannot_be_read_is_said_to_be_so_at_once(tmp_path: Path) -> None:
