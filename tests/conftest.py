@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from tests.postgres import PostgresServer
 
+# Else a comparison that fails there says nothing of what was compared.
+pytest.register_assert_rewrite("tests.expecting", "tests.tools.calls", "tests.server.running")
+
 SANDBOX_SPEED = 20.0
 SLOW_SECONDS = 600
 EVERYDAY_EXAMPLES = 40

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blikk_payments.channel.links import Link, LinkRefused, check_link, is_loopback
-from tests.payments.expecting import assert_fields
+from tests.expecting import assert_fields
 
 BANK = "https://sca.bank.example/approve?id=1"
 

@@ -22,7 +22,7 @@ from benchmarks.polling_simulation import (
 )
 from blikk_payments.channel.wire import Status
 from blikk_payments.schedule import LONGEST_SECONDS, SHORTEST_SECONDS, SPREAD, PollSchedule
-from tests.payments.expecting import assert_fields
+from tests.expecting import assert_fields
 
 EVERY_STATUS = (None, *Status)
 LIVES = 1_000

@@ -27,7 +27,7 @@ from blikk_payments.channel.errors import ChannelError, NotSent, ReadFailed, Rea
 from blikk_payments.channel.http import FIRST_BYTE, MAX_CONNECTIONS, READY_SECONDS
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import PaymentOrder, Status
-from tests.payments.expecting import assert_fields
+from tests.expecting import assert_fields
 from tests.payments.loopback import (
     Answer,
     Loopback,

@@ -34,7 +34,7 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
-from tests.payments.expecting import assert_snapshot
+from tests.expecting import assert_snapshot
 from tests.payments.service.endings import MAYBE, PAID, in_ledger, told
 
 pytestmark = pytest.mark.anyio

@@ -29,7 +29,7 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
-from tests.payments.expecting import assert_snapshot
+from tests.expecting import assert_snapshot
 from tests.payments.loopback import as_json, loopback
 from tests.payments.service.endings import CREATED_BODY, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 

@@ -26,7 +26,7 @@ from tests.payments.doubles import (
     unread,
     virtual_now,
 )
-from tests.payments.expecting import assert_fields, assert_snapshot
+from tests.expecting import assert_fields, assert_snapshot
 from tests.payments.loopback import as_json, http, loopback
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 

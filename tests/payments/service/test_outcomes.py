@@ -29,7 +29,7 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
-from tests.payments.expecting import assert_snapshot
+from tests.expecting import assert_snapshot
 from tests.payments.loopback import Answer, as_json, drip, free_port, hang, http, loopback, raw, reset
 from tests.payments.service.endings import (
     CREATED_BODY,

@@ -30,7 +30,7 @@ from tests.payments.doubles import (
     unread,
     virtual_now,
 )
-from tests.payments.expecting import assert_snapshot
+from tests.expecting import assert_snapshot
 from tests.payments.service.endings import DEFINITE, LOST, MAYBE, NO_PAYMENT, PAID, code_of, told
 
 pytestmark = pytest.mark.anyio

@@ -40,7 +40,7 @@ from tests.payments.doubles import (
     service_over,
     unread,
 )
-from tests.payments.expecting import assert_snapshot
+from tests.expecting import assert_snapshot
 
 pytestmark = pytest.mark.anyio
 

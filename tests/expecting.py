@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 from blikk_payments.snapshot import Snapshot
 
 
 def assert_fields(thing: object, **expected: object) -> None:
-    """Compare these fields of a thing."""
-    assert {name: getattr(thing, name) for name in expected} == expected
+    """Compare these fields of an object, or of what JSON has as one."""
+    if isinstance(thing, Mapping):
+        found = {name: cast("Mapping[str, Any]", thing)[name] for name in expected}
+    else:
+        found = {name: getattr(thing, name) for name in expected}
+    assert found == expected
 
 
 def assert_snapshot(snapshot: Snapshot, **expected: object) -> None:
