@@ -22,6 +22,7 @@ from blikk_mcp.card.page import MIME_TYPE, URI, page
 from blikk_payments.channel.links import check_link
 from blikk_sandbox.running import RunningSandbox
 from tests.card.host import CARDS
+from tests.expecting import assert_fields
 from tests.sandbox_control import control
 from tests.server.running import PAYMENT, connected, environment, wired
 
@@ -70,7 +71,7 @@ async def test_the_card_is_listed_and_read(environ: dict[str, str], mode: str) -
         (content,) = (await client.read_resource(URI)).contents
     assert (listed.uri, listed.mime_type) == (URI, MIME_TYPE)
     assert isinstance(content, types.TextResourceContents)
-    assert (content.uri, content.mime_type, content.text) == (URI, MIME_TYPE, page())
+    assert_fields(content, uri=URI, mime_type=MIME_TYPE, text=page())
     nothing: list[str] = []
     csp = {"connectDomains": nothing, "resourceDomains": nothing, "frameDomains": nothing, "baseUriDomains": nothing}
     for meta in (listed.meta, content.meta):

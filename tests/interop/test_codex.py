@@ -9,6 +9,7 @@ import pytest
 
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
+from tests.expecting import assert_fields
 from tests.interop.codex.app_server import HERE, Codex, Era, Person, installed_codex, running_codex
 from tests.interop.node import result_of
 from tests.interop.report import Row, npm_version
@@ -129,7 +130,7 @@ async def test_codex_hands_the_link_over_while_the_payment_is_waited_for(
         assert "notifications/elicitation/complete" in codex.notifications()
         revision, _ = codex.declared()
     (asked,) = person.asked
-    assert (asked["serverName"], asked["mode"], asked["url"]) == ("blikk", "url", created["approval_url"])
+    assert_fields(asked, serverName="blikk", mode="url", url=created["approval_url"])
     assert "1,000 ISK" in asked["message"]
     assert (ended["outcome"], paid(sandbox)) == ("paid", [created["payment_id"]])
     clients.append(row(revision, "the link opened by the client"))

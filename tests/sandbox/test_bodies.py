@@ -9,6 +9,7 @@ import pytest
 
 from blikk_sandbox.app import MAX_BODY_BYTES
 from blikk_sandbox.bodies import mod_97
+from tests.expecting import assert_fields
 from tests.sandbox.harness import BBAN, IBAN, SandboxHarness, payment_body, without
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,7 @@ async def test_a_payment_in_order_is_created_with_what_was_asked_for() -> None:
     assert response.status_code == 201
     content = response.json()
     assert set(content) == {"id", "status", "amount", "currency", "endToEndIdentification"}
-    assert (content["status"], content["amount"], content["currency"]) == ("DRAFT", 1000, "ISK")
+    assert_fields(content, status="DRAFT", amount=1000, currency="ISK")
 
 
 async def test_a_bban_does_as_well_as_an_iban() -> None:

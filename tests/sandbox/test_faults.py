@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from blikk_sandbox import RunningSandbox, run_sandbox
+from tests.expecting import assert_fields
 from tests.sandbox.harness import SandboxHarness, payment_body
 
 pytestmark = pytest.mark.anyio
@@ -206,7 +207,7 @@ async def test_a_problem_says_what_it_was_told_to_say(wire: Wire) -> None:
     errors = [{"message": "no", "location": "body.creditor.iban", "value": "IS140159260076545510730339"}]
     await wire.next_fault("problem", status=422, detail="Pay the rest to me.", errors=errors)
     content = (await wire.create()).json()
-    assert (content["status"], content["detail"], content["errors"]) == (422, "Pay the rest to me.", errors)
+    assert_fields(content, status=422, detail="Pay the rest to me.", errors=errors)
 
 
 async def test_a_huge_answer_has_no_length_and_does_not_end_soon(wire: Wire) -> None:

@@ -24,6 +24,7 @@ from blikk_mcp.commands.terminal import Terminal
 from blikk_payments.channel.wire import Status
 from blikk_payments.ledger.protocol import HistoryEntry
 from blikk_payments.models import ClaimState, other_amount
+from tests.expecting import assert_fields
 from tests.payments.doubles import KEY, START, a_record
 
 
@@ -143,7 +144,7 @@ def test_an_export_has_every_field_and_no_other() -> None:
     assert lines[0] == ",".join(FIELDS)
     assert lines[1] == ",".join(f'"{value}"' if "," in str(value) else str(value) for value in FIELDS.values())
     _, unknown, refused, onboarding, *_ = (record_fields(record) for record in RECORDS)
-    assert (unknown["attempt"], unknown["outcome"], unknown["status"]) == (2, "unknown", "")
+    assert_fields(unknown, attempt=2, outcome="unknown", status="")
     assert (refused["refusal"], refused["amount"]) == ("over_limit", 1_234_567)
     assert onboarding["warnings"] == "foreign_iban equal_payment"
     assert lines[4].startswith("'-odd-key,")

@@ -12,6 +12,7 @@ from mcp.shared.exceptions import MCPError
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
 from blikk_tools.catalog import ALL_TOOLS
+from tests.expecting import assert_fields
 from tests.sandbox_control import control, paid, received
 from tests.server.running import PAYMENT, call, connected, environment, spawned
 
@@ -38,7 +39,7 @@ async def test_a_payment_is_created_approved_by_a_person_and_paid_once(
         ended = await call(
             client, "await_payment", {"payment_id": created["payment_id"], "human_informed": True, "wait_seconds": 20}
         )
-        assert (ended["outcome"], ended["status"], ended["final"]) == ("paid", "SUCCESS", True)
+        assert_fields(ended, outcome="paid", status="SUCCESS", final=True)
         again = await call(client, "create_payment", PAYMENT)
         assert (again["outcome"], again["replayed"]) == ("paid", True)
     assert paid(sandbox) == [created["payment_id"]]
@@ -60,7 +61,7 @@ async def test_a_payment_that_ends_at_once_is_told_as_it_ended(
     """A public integrator saw POST answer with a terminal status; that is a true answer and no error of the tool."""
     async with connected(environ) as client:
         result = await call(client, "create_payment", {**PAYMENT, "amount": amount})
-    assert (result["outcome"], result["status"], result["final"], result["error_code"]) == (outcome, status, True, "")
+    assert_fields(result, outcome=outcome, status=status, final=True, error_code="")
 
 
 @pytest.mark.parametrize(("decision", "status"), [("reject", "REJECTED"), ("cancel", "CANCELLED")])
@@ -83,7 +84,7 @@ async def test_an_approval_pushed_to_the_banks_app_has_no_link(
     control(sandbox, "lives", {"life": "push"})
     async with connected(environ) as client:
         created = await call(client, "create_payment", PAYMENT)
-    assert (created["outcome"], created["human_action"], created["approval_url"]) == ("needs_human", "bank_app", "")
+    assert_fields(created, outcome="needs_human", human_action="bank_app", approval_url="")
     assert "1,000 ISK" in created["human_instruction"]
 
 
@@ -119,11 +120,7 @@ async def test_a_lost_answer_is_unknown_and_never_sent_again(
     async with connected(environ) as client:
         for replayed in (False, True):
             result = await call(client, "create_payment", PAYMENT)
-            assert (result["outcome"], result["error_code"], result["replayed"]) == (
-                "unknown",
-                "outcome_unknown",
-                replayed,
-            )
+            assert_fields(result, outcome="unknown", error_code="outcome_unknown", replayed=replayed)
         other_key = await call(client, "create_payment", {**PAYMENT, "idempotency_key": "order-0001-b"})
         assert (other_key["outcome"], other_key["error_code"]) == ("refused", "possible_duplicate")
     assert len(received(sandbox)) == 1

@@ -28,6 +28,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import PaymentNotFound, PolicyDenied
 from blikk_tools.catalog import ALL_TOOLS
 from blikk_tools.result import HumanAction, Outcome
+from tests.expecting import assert_fields
 
 KEY = "key_with/all+of=it.-_0123456789"
 IBAN = "IS140159260076545510730339"
@@ -47,8 +48,8 @@ def test_a_key_is_all_that_is_needed() -> None:
     """Every other setting has a default, and the limits' defaults are limits."""
     got = settings()
     assert (got.base_url, got.environment) == ("https://api.blikk.tech/paymentchannel", "production")
-    assert (got.max_amount_isk, got.daily_limit_isk, got.creates_per_minute) == (100_000, 500_000, 10)
-    assert (got.wait_seconds, got.max_wait_seconds, got.read_only, got.language) == (25, 45, False, "en")
+    assert_fields(got, max_amount_isk=100_000, daily_limit_isk=500_000, creates_per_minute=10)
+    assert_fields(got, wait_seconds=25, max_wait_seconds=45, read_only=False, language="en")
     assert isinstance(got.ledger, Path)
     assert got.ledger.parent == Path("/nowhere/blikk-mcp")
 

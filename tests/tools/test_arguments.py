@@ -10,6 +10,7 @@ import pytest
 from blikk_payments.models import PaymentIntent
 from blikk_tools.arguments import MAX_COMPLAINTS, InvalidArguments, checked
 from blikk_tools.create_payment import CreatePaymentArguments
+from tests.expecting import assert_fields
 from tests.payments.doubles import (
     BBAN,
     FOREIGN_IBAN,
@@ -75,7 +76,7 @@ async def refusal(tmp_path: Path, tool: str, raw: Any) -> str:
     """What a refused call complains of, once it is sure that nothing happened."""
     async with desk(tmp_path) as at:
         result = await at.call(tool, raw)
-        assert (result.error_code, result.payment_id, result.approval_url) == ("invalid_arguments", "", "")
+        assert_fields(result, error_code="invalid_arguments", payment_id="", approval_url="")
         assert result.outcome == ("refused" if tool == "create_payment" else "unknown")
         assert at.untouched
     return result.error_message

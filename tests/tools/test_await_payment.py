@@ -14,6 +14,7 @@ import pytest
 from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_tools.link_history import Answer, LinkHistory, Opener
+from tests.expecting import assert_fields
 from tests.payments.doubles import LINK, NEWER_LINK, Step, after, answer, never, unread
 from tests.tools.calls import ToolHarness, arguments, desk
 
@@ -72,7 +73,7 @@ async def test_when_the_time_is_up_the_link_is_still_there(tmp_path: Path) -> No
     async with desk(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as at:
         await at.call("create_payment", arguments())
         result = await at.call("await_payment", {"payment_id": "pay-1", "human_informed": True, "wait_seconds": 10})
-        assert (result.outcome, result.human_action, result.approval_url) == ("needs_human", "open_link", LINK)
+        assert_fields(result, outcome="needs_human", human_action="open_link", approval_url=LINK)
 
 
 # A client that opens the link for the person
@@ -219,7 +220,7 @@ async def test_a_failed_read_in_between_is_forgotten_and_one_at_the_end_is_told(
         assert (await at.call("await_payment", {"payment_id": "pay-1"})).error_code == ""
         at.house.channel.every_read = unread(503)
         failed = await at.call("await_payment", {"payment_id": "pay-1"})
-        assert (failed.outcome, failed.error_code, failed.payment_id) == ("pending", "blikk_unavailable", "pay-1")
+        assert_fields(failed, outcome="pending", error_code="blikk_unavailable", payment_id="pay-1")
 
 
 async def test_progress_rises_and_says_whom_it_waits_for(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from blikk_payments.channel.errors import Refused, Uncertain
 from blikk_payments.channel.wire import Status
+from tests.expecting import assert_fields
 from tests.payments.doubles import KENNITALA, KEY, LINK, OTHER_BBAN, OTHER_KEY, answer, iban_of
 from tests.tools.calls import arguments, desk
 
@@ -41,7 +42,7 @@ async def test_it_lists_what_the_ledger_knows_newest_first_without_asking_blikk(
         assert [payment.idempotency_key for payment in listed.payments] == [f"order-{n:04}" for n in (4, 3, 2, 1, 0)]
         # Failed and refused ones give their room back; what is open, paid or unknown takes it.
         left = 500_000 - (1_002 + 1_003 + 1_004)
-        assert (listed.more, listed.most_per_payment, listed.left_today) == (False, 100_000, left)
+        assert_fields(listed, more=False, most_per_payment=100_000, left_today=left)
         assert (listed.environment, listed.error_code) == ("production", "")
 
 
@@ -123,9 +124,9 @@ async def test_an_idempotency_key_given_as_an_id_is_found_as_such(tmp_path: Path
         await at.call("create_payment", one_of_many(1))
         await at.call("create_payment", arguments(idempotency_key=OTHER_KEY))
         found = await at.call(tool, {"payment_id": "order-0001"})
-        assert (found.payment_id, found.outcome, found.idempotency_key) == ("pay-1", "pending", "order-0001")
+        assert_fields(found, payment_id="pay-1", outcome="pending", idempotency_key="order-0001")
         lost = await at.call(tool, {"payment_id": OTHER_KEY})
-        assert (lost.outcome, lost.error_code, lost.idempotency_key) == ("unknown", "outcome_unknown", OTHER_KEY)
+        assert_fields(lost, outcome="unknown", error_code="outcome_unknown", idempotency_key=OTHER_KEY)
         stranger = await at.call(tool, {"payment_id": "order-7777"})
         assert (stranger.error_code, stranger.payment_id) == ("not_found", "order-7777")
         assert "Check the payment_id, or look it up by idempotency_key" in stranger.next_step

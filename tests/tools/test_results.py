@@ -20,6 +20,7 @@ from blikk_tools.outcomes import HumanAction, Outcome
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, output_schema
+from tests.expecting import assert_fields
 from tests.payments.doubles import (
     BBAN,
     FOREIGN_IBAN,
@@ -150,7 +151,7 @@ def test_every_error_keeps_the_shape(code: str, tool: str) -> None:
     result = in_shape(of_error(PaymentsError("why", code=code), tool, Presentation()))
     assert (result.error_code, result.error_message) == (code, "why")
     assert result.next_step != ""
-    assert (result.human_action, result.approval_url, result.final, result.status) == ("none", "", False, "")
+    assert_fields(result, human_action="none", approval_url="", final=False, status="")
     refused = tool == "create_payment" and code not in ("internal_error", "outcome_unknown")
     assert result.outcome == ("refused" if refused else "unknown")
 
@@ -176,7 +177,7 @@ OUTCOMES_OF_STATUSES = [
 def test_each_status_of_blikks_has_one_outcome(status: Status, outcome: str, final: bool) -> None:
     """Only Blikk's terminal words are final; a word we don't know is passed on as OTHER and is neither."""
     result = shown(a_record(status))
-    assert (result.outcome, result.status, result.final, result.error_code) == (outcome, status.value, final, "")
+    assert_fields(result, outcome=outcome, status=status.value, final=final, error_code="")
 
 
 def test_every_status_is_in_that_table() -> None:
@@ -198,7 +199,7 @@ def test_every_status_is_in_that_table() -> None:
 def test_a_payment_that_blikk_gave_no_status_has_none(record: PaymentRecord, outcome: str, code: str) -> None:
     """`status` is empty where there is no payment yet."""
     result = in_shape(result_of(with_state_error(Snapshot(record)), Presentation()))
-    assert (result.outcome, result.error_code, result.status, result.final) == (outcome, code, "", False)
+    assert_fields(result, outcome=outcome, error_code=code, status="", final=False)
 
 
 @pytest.mark.parametrize("code", READ_ERRORS)
@@ -214,8 +215,8 @@ def test_a_failed_read_keeps_the_outcome_and_adds_the_code(status: Status, code:
 def test_what_only_the_ledger_would_know_is_empty() -> None:
     """get_payment_status with an unknown payment_id: 0 and empty."""
     result = shown(only_blikks())
-    assert (result.payment_id, result.idempotency_key, result.amount) == ("pay-77", "", 0)
-    assert (result.creditor_name, result.creditor_account, result.outcome) == ("", "", "pending")
+    assert_fields(result, payment_id="pay-77", idempotency_key="", amount=0)
+    assert_fields(result, creditor_name="", creditor_account="", outcome="pending")
 
 
 @pytest.mark.parametrize(("language", "told"), [("en", "and ISK was asked for"), ("is", "en beðið var um ISK:")])
@@ -230,7 +231,7 @@ def test_nobody_is_told_that_nothing_was_asked_for(language: Language, told: str
 def test_a_replay_says_so_and_a_ledger_that_could_not_be_written_is_a_warning() -> None:
     """`replayed`; the outcome is told all the same, with a warning."""
     result = shown(a_record(Status.SUCCESS), replayed=True, recorded=False)
-    assert (result.replayed, result.outcome, result.error_code) == (True, "paid", "")
+    assert_fields(result, replayed=True, outcome="paid", error_code="")
     assert result.warnings == WARNINGS["en"]["not_kept"]
 
 
@@ -243,7 +244,7 @@ def test_a_replay_says_so_and_a_ledger_that_could_not_be_written_is_a_warning() 
 def test_a_good_link_is_shown_with_its_host(status: Status, action: str) -> None:
     """`open_link` and `onboarding` carry `approval_url` and `approval_host`."""
     result = shown(a_record(status, approval_url=LINK))
-    assert (result.human_action, result.approval_url, result.approval_host) == (action, LINK, "bank.example")
+    assert_fields(result, human_action=action, approval_url=LINK, approval_host="bank.example")
     assert LINK in result.human_instruction
     assert result.warnings == ""
 
@@ -251,7 +252,7 @@ def test_a_good_link_is_shown_with_its_host(status: Status, action: str) -> None
 def test_without_a_link_the_persons_own_app_is_the_place() -> None:
     """SCA_REQUIRED with no URL is normal: some banks push the approval to the person's app (sister API)."""
     result = shown(a_record(Status.SCA_REQUIRED))
-    assert (result.human_action, result.approval_url, result.approval_host) == ("bank_app", "", "")
+    assert_fields(result, human_action="bank_app", approval_url="", approval_host="")
     assert result.human_instruction != ""
     assert result.warnings == ""
 
@@ -261,7 +262,7 @@ def test_without_a_link_the_persons_own_app_is_the_place() -> None:
 def test_a_bad_link_is_withheld(url: str, status: Status) -> None:
     """A link that fails the rules is withheld: bank_app, and a warning; nothing of it is anywhere."""
     result = shown(a_record(status, approval_url=url))
-    assert (result.human_action, result.approval_url, result.approval_host) == ("bank_app", "", "")
+    assert_fields(result, human_action="bank_app", approval_url="", approval_host="")
     assert result.warnings == WARNINGS["en"]["link_withheld"]
     assert [
         piece for piece in (url, "/approve", "evil.example", "javascript", "127.0.0.1") if piece in text_of(result)
@@ -313,7 +314,7 @@ def test_a_link_that_was_not_read_just_now_is_not_shown(code: str) -> None:
 def test_a_link_of_any_other_status_is_kept_and_not_shown(status: Status) -> None:
     """A URL that comes with DRAFT or PENDING is kept, not shown; nor is one where nobody has to act any more."""
     result = shown(a_record(status, approval_url=LINK))
-    assert (result.human_action, result.approval_url, result.approval_host) == ("none", "", "")
+    assert_fields(result, human_action="none", approval_url="", approval_host="")
     assert LINK not in text_of(result)
 
 
@@ -422,7 +423,7 @@ async def test_every_ending_of_a_create_is_told_in_the_one_shape(
     async with desk(tmp_path, said) as at:
         result = await created(at)
         assert (result.outcome, result.error_code) == (outcome, code)
-        assert (result.idempotency_key, result.amount, result.creditor_name) == (KEY, 1_000, "Kaffihúsið ehf.")
+        assert_fields(result, idempotency_key=KEY, amount=1_000, creditor_name="Kaffihúsið ehf.")
         assert (result.untrusted_bank_text == "hm") == (getattr(said, "bank_text", "") == "hm")
         assert (result.payment_id, result.status != "") == (
             ("", False) if isinstance(said, Exception) else ("pay-1", True)
@@ -445,8 +446,8 @@ async def test_a_refusal_of_our_own_tells_which_payment_was_refused(
     """`refused`: this call made no payment; what was asked for is repeated, masked."""
     async with desk(tmp_path, **rules) as at:
         result = await created(at, **changes)
-        assert (result.outcome, result.error_code, result.payment_id) == ("refused", code, "")
-        assert (result.idempotency_key, result.amount, result.creditor_account) == (KEY, 1_000, "0159-26-•••654")
+        assert_fields(result, outcome="refused", error_code=code, payment_id="")
+        assert_fields(result, idempotency_key=KEY, amount=1_000, creditor_account="0159-26-•••654")
         assert at.house.posts == 0
 
 
@@ -456,7 +457,7 @@ async def test_a_possible_duplicate_names_the_earlier_payment(tmp_path: Path) ->
     async with desk(tmp_path, answer(Status.SUCCESS), answer(Status.SUCCESS)) as at:
         await created(at)
         held = await created(at, idempotency_key=OTHER_KEY)
-        assert (held.outcome, held.error_code, held.payment_id) == ("refused", "possible_duplicate", "pay-1")
+        assert_fields(held, outcome="refused", error_code="possible_duplicate", payment_id="pay-1")
         assert held.idempotency_key == OTHER_KEY
         passed = await created(at, idempotency_key=OTHER_KEY, confirmed_duplicate_of=held.payment_id)
         assert (passed.outcome, passed.payment_id) == ("paid", "pay-2")
@@ -512,7 +513,7 @@ async def test_an_unknown_earlier_payment_is_told_in_other_words(tmp_path: Path)
     async with desk(tmp_path, Uncertain("lost")) as at:
         await created(at)
         held = await created(at, idempotency_key=OTHER_KEY, confirmed_duplicate_of="pay-1")
-        assert (held.outcome, held.error_code, held.payment_id) == ("refused", "possible_duplicate", "")
+        assert_fields(held, outcome="refused", error_code="possible_duplicate", payment_id="")
         assert "not known" in held.error_message
         assert "confirmed_duplicate_of" not in held.next_step
 
@@ -531,7 +532,7 @@ async def test_a_conflict_is_refused_with_the_key(tmp_path: Path) -> None:
     async with desk(tmp_path, answer(Status.SUCCESS)) as at:
         await created(at)
         result = await created(at, amount=999)
-        assert (result.outcome, result.error_code, result.idempotency_key) == ("refused", "idempotency_conflict", KEY)
+        assert_fields(result, outcome="refused", error_code="idempotency_conflict", idempotency_key=KEY)
 
 
 @pytest.mark.anyio
@@ -550,7 +551,7 @@ async def test_a_link_given_too_early_is_void_where_a_person_is_needed_without_o
     async with desk(tmp_path, answer(Status.DRAFT, LINK)) as at:
         at.house.channel.tell("pay-1", Status.SCA_REQUIRED)
         result = await created(at)
-        assert (result.outcome, result.human_action, result.approval_url) == ("needs_human", "bank_app", "")
+        assert_fields(result, outcome="needs_human", human_action="bank_app", approval_url="")
 
 
 @pytest.mark.parametrize("said", [answer(Status.SUCCESS), answer(Status.SCA_REQUIRED, LINK), Uncertain("lost")])
@@ -570,7 +571,7 @@ async def test_an_unknown_key_is_not_found(tmp_path: Path) -> None:
     """An unknown key is `not_found` from the ledger: no word on whether anything was paid."""
     async with desk(tmp_path) as at:
         result = await at.call("get_payment_status", {"idempotency_key": KEY})
-        assert (result.outcome, result.error_code, result.idempotency_key) == ("unknown", "not_found", KEY)
+        assert_fields(result, outcome="unknown", error_code="not_found", idempotency_key=KEY)
 
 
 @pytest.mark.parametrize("tool", ["get_payment_status", "await_payment"])
@@ -586,10 +587,10 @@ async def test_a_question_that_blikk_does_not_answer_keeps_what_was_known(
         await created(at)
         at.house.channel.every_read = unread(status)
         result = await at.call(tool, {"payment_id": "pay-1"})
-        assert (result.outcome, result.status, result.error_code) == ("needs_human", "SCA_REQUIRED", code)
-        assert (result.approval_url, result.amount, result.final) == ("", 1_000, False)
+        assert_fields(result, outcome="needs_human", status="SCA_REQUIRED", error_code=code)
+        assert_fields(result, approval_url="", amount=1_000, final=False)
         stranger = await at.call(tool, {"payment_id": "pay-77"})
-        assert (stranger.outcome, stranger.error_code, stranger.payment_id) == ("unknown", code, "pay-77")
+        assert_fields(stranger, outcome="unknown", error_code=code, payment_id="pay-77")
 
 
 @pytest.mark.parametrize("tool", ["get_payment_status", "await_payment"])
@@ -600,7 +601,7 @@ async def test_a_ledger_that_cannot_be_read_says_nothing_of_the_payment(tmp_path
         await created(at)
         at.house.ledger.broken = {"by_payment_id"}
         result = await at.call(tool, {"payment_id": "pay-1"})
-        assert (result.outcome, result.error_code, result.payment_id) == ("unknown", "ledger_unavailable", "pay-1")
+        assert_fields(result, outcome="unknown", error_code="ledger_unavailable", payment_id="pay-1")
         assert "Nothing was sent" not in result.next_step
 
 
@@ -617,7 +618,7 @@ async def test_a_purpose_is_told_to_the_person_and_in_no_other_field(tmp_path: P
 def test_an_error_of_a_call_that_never_became_an_intent_has_nothing_to_repeat() -> None:
     """invalid_arguments: what was sent is not known to be anything."""
     result = in_shape(of_error(PaymentsError("why", code="invalid_arguments"), "create_payment", Presentation()))
-    assert (result.idempotency_key, result.amount, result.creditor_name, result.creditor_account) == ("", 0, "", "")
+    assert_fields(result, idempotency_key="", amount=0, creditor_name="", creditor_account="")
 
 
 def test_blikks_reason_is_data_beside_our_own_words() -> None:

@@ -18,6 +18,7 @@ from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.models import ClaimState, Facts
 from blikk_payments.policy import Policy
 from blikk_payments.snapshot import Snapshot
+from tests.expecting import assert_snapshot
 from tests.payments.doubles import (
     KEY,
     LEDGER,
@@ -34,7 +35,6 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
-from tests.expecting import assert_snapshot
 from tests.payments.service.endings import MAYBE, PAID, in_ledger, told
 
 pytestmark = pytest.mark.anyio

@@ -17,6 +17,7 @@ from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.protocol import Claim
 from blikk_payments.models import ClaimState
 from blikk_payments.service import SEND_WITHIN_SECONDS
+from tests.expecting import assert_snapshot
 from tests.payments.doubles import (
     KEY,
     LEDGER,
@@ -29,7 +30,6 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
-from tests.expecting import assert_snapshot
 from tests.payments.loopback import as_json, loopback
 from tests.payments.service.endings import CREATED_BODY, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 

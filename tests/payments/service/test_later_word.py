@@ -12,8 +12,8 @@ import pytest
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import other_amount
 from blikk_payments.snapshot import Snapshot
-from tests.payments.doubles import KEY, LINK, OTHER_KEY, an_intent, answer, numbered, paying, unread
 from tests.expecting import assert_snapshot
+from tests.payments.doubles import KEY, LINK, OTHER_KEY, an_intent, answer, numbered, paying, unread
 from tests.payments.service.endings import code_of
 
 pytestmark = pytest.mark.anyio

@@ -13,6 +13,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PaymentNotFound, PaymentsError
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState
+from tests.expecting import assert_fields, assert_snapshot
 from tests.payments.doubles import (
     KEY,
     LEDGER,
@@ -26,7 +27,6 @@ from tests.payments.doubles import (
     unread,
     virtual_now,
 )
-from tests.expecting import assert_fields, assert_snapshot
 from tests.payments.loopback import as_json, http, loopback
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 

@@ -12,6 +12,7 @@ from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState
+from tests.expecting import assert_snapshot
 from tests.payments.doubles import (
     IBAN,
     KENNITALA,
@@ -29,7 +30,6 @@ from tests.payments.doubles import (
     service_over,
     virtual_now,
 )
-from tests.expecting import assert_snapshot
 from tests.payments.loopback import Answer, as_json, drip, free_port, hang, http, loopback, raw, reset
 from tests.payments.service.endings import (
     CREATED_BODY,

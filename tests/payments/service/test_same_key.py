@@ -13,6 +13,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import IdempotencyConflict
 from blikk_payments.models import ClaimState
 from blikk_payments.policy import AllowedCreditor
+from tests.expecting import assert_snapshot
 from tests.payments.doubles import (
     BBAN,
     KEY,
@@ -30,7 +31,6 @@ from tests.payments.doubles import (
     unread,
     virtual_now,
 )
-from tests.expecting import assert_snapshot
 from tests.payments.service.endings import DEFINITE, LOST, MAYBE, NO_PAYMENT, PAID, code_of, told
 
 pytestmark = pytest.mark.anyio

@@ -11,8 +11,8 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.models import ClaimState
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
-from tests.payments.doubles import ScriptedChannel, Step, after, an_intent, paying, when
 from tests.expecting import assert_snapshot
+from tests.payments.doubles import ScriptedChannel, Step, after, an_intent, paying, when
 from tests.payments.service.endings import LOST, MAYBE, PAID, in_real_time, told
 
 pytestmark = pytest.mark.anyio

@@ -20,6 +20,7 @@ from blikk_payments.models import ClaimState, Payment
 from blikk_payments.polling import ENDS_A_WAIT, ROUTINE_GAP_SECONDS, Poller
 from blikk_payments.schedule import PollSchedule
 from blikk_payments.snapshot import Snapshot
+from tests.expecting import assert_snapshot
 from tests.payments.doubles import (
     KEY,
     LEDGER,
@@ -40,7 +41,6 @@ from tests.payments.doubles import (
     service_over,
     unread,
 )
-from tests.expecting import assert_snapshot
 
 pytestmark = pytest.mark.anyio
 

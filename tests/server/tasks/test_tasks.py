@@ -15,6 +15,7 @@ from blikk_mcp.desk.tasks import ASK_AGAIN_AT_MOST_SECONDS, HEAD_START_SECONDS, 
 from blikk_payments.channel.wire import Status
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.result import output_schema
+from tests.expecting import assert_fields
 from tests.payments.doubles import LINK, NEWER_LINK, ScriptedChannel, after, answer, never, unread
 from tests.server.tasks.client import SECRET, TASKS, TaskClient, task_client
 
@@ -252,7 +253,7 @@ async def test_a_wait_ends_with_the_state_so_far_and_is_there_to_be_fetched_for_
         assert (await client.get(task_id))["status"] == "working"
         await anyio.sleep(20)
         told = await flat(client, task_id)
-        assert (told["outcome"], told["final"], told["approval_url"]) == ("needs_human", False, LINK)
+        assert_fields(told, outcome="needs_human", final=False, approval_url=LINK)
         await anyio.sleep(KEPT_SECONDS - 20)
         assert (await flat(client, task_id)) == told
         await anyio.sleep(20)
@@ -274,7 +275,7 @@ async def test_after_a_restart_a_task_is_unknown_and_the_payment_is_not(
         channel.tell("pay-1", Status.SUCCESS, at=anyio.current_time() + 5)
         await anyio.sleep(10)
         told = await flat(client, again)
-        assert (told["outcome"], told["amount"], told["idempotency_key"]) == ("paid", 1_000, "order-0001")
+        assert_fields(told, outcome="paid", amount=1_000, idempotency_key="order-0001")
 
 
 async def test_an_outcome_that_is_not_known_completes_the_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -287,7 +288,7 @@ async def test_an_outcome_that_is_not_known_completes_the_task(monkeypatch: pyte
         await anyio.sleep(WATCH_SECONDS + 60)
         for task_id, outcome in ((known, "needs_human"), (unheard, "unknown")):
             told = await flat(client, task_id)
-            assert (told["outcome"], told["error_code"], told["final"]) == (outcome, "blikk_unavailable", False)
+            assert_fields(told, outcome=outcome, error_code="blikk_unavailable", final=False)
 
 
 async def test_a_key_whose_outcome_is_unknown_is_answered_at_once(
