@@ -1,4 +1,4 @@
-"""Stderr that never makes anybody wait. Standard library only: it is there before anything else is loaded."""
+"""Write to stderr without ever blocking. Standard library only: it is there before anything else is loaded."""
 
 from __future__ import annotations
 

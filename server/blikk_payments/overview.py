@@ -1,4 +1,4 @@
-"""What the ledger knows, told without asking Blikk."""
+"""Questions that the ledger answers alone, without asking Blikk."""
 
 from __future__ import annotations
 

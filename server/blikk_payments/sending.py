@@ -1,4 +1,4 @@
-"""The one request of a claim: sent once, and its outcome written down whatever happens to its caller or to the ledger."""
+"""Send the one request of a claim, and write its outcome down whatever happens to its caller or to the ledger."""
 
 from __future__ import annotations
 

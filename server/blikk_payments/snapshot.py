@@ -1,4 +1,4 @@
-"""A payment as it stands at one moment: what every question about it is answered with."""
+"""How a payment stands at one moment: the answer to every question about it."""
 
 from __future__ import annotations
 

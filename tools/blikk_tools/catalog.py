@@ -1,4 +1,4 @@
-"""What the server offers."""
+"""The tools that the server offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`create_payment`: typed arguments to an intent, one payment, and its result."""
+"""`create_payment`: check the arguments, make one payment, tell how it stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of a payment, and what a person has to do: the two words that everything else is said by."""
+"""The two words that every result is built on: what became of a payment, and what a person has to do."""
 
 from __future__ import annotations
 

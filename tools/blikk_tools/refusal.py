@@ -1,4 +1,4 @@
-"""One place turns what went wrong into what the agent reads: what happened, whether money may have moved, what next."""
+"""Turn every error into the result that the agent reads: what happened, whether money may have moved, what next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tool is, and what one call of it may use."""
+"""What a tool is, what one call of it works with, and what it is answered with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result tells the card beside the result itself, and only to a host that said that it shows cards."""
+"""What only the payment's card is told beside a result: language, cautions, the link's QR code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client's own configuration would give the server: its command, and its settings with references filled in."""
+"""Read from a client's own configuration how it would start the server, and with which settings."""
 
 from __future__ import annotations
 

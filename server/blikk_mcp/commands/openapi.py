@@ -1,4 +1,4 @@
-"""Blikk's live OpenAPI document against what this version sends: a difference is told and fails nothing."""
+"""Compare Blikk's live OpenAPI document with what this version sends. A difference is reported and fails nothing."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where calls are taken, and where a person is asked."""
+"""Calls of tools: taken, answered, and put to a person where they have to confirm or open a link."""

@@ -1,4 +1,4 @@
-"""Where calls of tools are taken: each with its collaborators, its result in both halves, and its one log line."""
+"""Run each call of a tool: give it what it works with, answer in structure and in text, and log one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handing the approval link over through the client, where it declared that it can open links for the person.
+"""Ask the client to open the approval link for the person, where it declared that it can.
 
 In the handshake era a request goes to the client beside the polling; in the modern era the call returns the link and is
 repeated with the person's answer and our sealed state.

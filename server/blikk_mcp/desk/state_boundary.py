@@ -1,4 +1,4 @@
-"""What a repeated call brings back: our state, sealed to tool and arguments by the SDK, and a person's answers."""
+"""Read what a repeated call brings back: our state, sealed by the SDK to tool and arguments, and a person's answers."""
 
 from __future__ import annotations
 

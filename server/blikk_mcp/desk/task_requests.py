@@ -1,4 +1,4 @@
-"""Who may use tasks, and how they are asked about: MCP's extension for results that are fetched later (SEP-2663).
+"""Requests about tasks, and who may use them: MCP's extension for results that are fetched later (SEP-2663).
 
 It exists in the modern era alone, and for a client alone that declares it in the very request.
 """

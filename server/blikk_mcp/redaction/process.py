@@ -1,4 +1,4 @@
-"""What the process does for its secrets before it does anything else."""
+"""Redact what this process writes past its log, and decide which values are secrets at all."""
 
 from __future__ import annotations
 

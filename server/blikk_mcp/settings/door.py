@@ -1,4 +1,4 @@
-"""What the front door has to know of the settings, read with nothing but the standard library.
+"""The few settings that the front door needs, read with nothing but the standard library.
 
 It is less than the settings themselves say: whatever is not plainly one of these words, the SDK's server answers for.
 """

@@ -1,4 +1,4 @@
-"""What cannot be the channel's key: mistakes that are seen, each told without a character of it."""
+"""Refuse what cannot be the channel's key, with a reason that holds no character of it."""
 
 from __future__ import annotations
 

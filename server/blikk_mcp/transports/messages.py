@@ -1,4 +1,4 @@
-"""From a line on stdin to a message, or to the answer that a line gets which cannot be taken."""
+"""Turn a line of stdin into a message, or into the error to answer it with."""
 
 from __future__ import annotations
 

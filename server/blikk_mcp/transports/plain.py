@@ -1,4 +1,4 @@
-"""What the front door is sure about: parameters of the ordinary shape, that change nothing in the answer.
+"""Which requests the front door may answer: those whose parameters change nothing in the answer.
 
 Stricter than the SDK on purpose. Whatever is not plain may still be right; the SDK's server decides that.
 """

@@ -1,4 +1,4 @@
-"""Stdin and stdout in lines, on two threads: bounded both ways, and never in the way of the process's end.
+"""Read stdin and write stdout in lines, on two threads: bounded both ways, and never holding up the process's end.
 
 Standard library only, and no event loop: the front door is built on it, and the SDK's server after the door.
 """

@@ -1,4 +1,4 @@
-"""Which certificates Blikk's is checked against."""
+"""Choose the authorities that Blikk's TLS certificate is checked against."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to one base URL with one key, opened on first use: importing httpx is slow."""
+"""A connection to one base URL with one key, opened on first use: importing httpx is slow."""
 
 from __future__ import annotations
 

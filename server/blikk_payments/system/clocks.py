@@ -1,4 +1,4 @@
-"""The clock that goes on while the machine sleeps."""
+"""A clock that goes on while the machine sleeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a user's programs keep what they must not lose, on each system."""
+"""The folder in which a user's programs keep their data, on each system."""
 
 from __future__ import annotations
 

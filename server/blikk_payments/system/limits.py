@@ -1,4 +1,4 @@
-"""No dump of this process's memory when it crashes: it would hold the key."""
+"""Forbid core dumps: a dump of this process's memory would hold the key."""
 
 from __future__ import annotations
 

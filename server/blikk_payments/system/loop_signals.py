@@ -1,4 +1,4 @@
-"""The signals that end a process, for an event loop to wait for."""
+"""Wait in an event loop for the signals that end a process."""
 
 from __future__ import annotations
 

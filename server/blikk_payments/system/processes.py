@@ -1,4 +1,4 @@
-"""What can be told of a process from its pid. One that is certainly gone sends nothing any more."""
+"""Look a process up by its pid: when it was started, and whether it has certainly ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a person's shell is told a variable."""
+"""Write the line that sets a variable in a person's shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signals that end a process, also before there is an event loop."""
+"""Exit on the signals that end a process, also before there is an event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be told of the other end of a pipe."""
+"""Tell whether the other end of a pipe was closed."""
 
 from __future__ import annotations
 

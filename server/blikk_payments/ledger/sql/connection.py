@@ -1,4 +1,4 @@
-"""An open database, as far as the ledger's SQL needs one."""
+"""The little that the ledger's SQL needs of an open database, whichever it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read from the ledger's rows what a claim is decided on."""
+"""Read from the ledger what decides whether a claim may pass: sums, counts and possible duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a payment that is *sending* becomes *unknown*: nobody will finish it."""
+"""Decide when a payment that is *sending* becomes *unknown*, because nobody will finish it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the errors of SQLite, and of a file that lost a part of itself, mean for a person."""
+"""Say in words for a person what SQLite's errors, and a file that lost a part of itself, mean."""
 
 from __future__ import annotations
 
