@@ -336,7 +336,7 @@ async def test_a_failed_reading_changes_nothing_of_what_is_known(host: Host) -> 
 
 
 async def test_a_stopped_create_is_looked_up_by_its_key(connected_host: Host) -> None:
-    """MCP Apps: tool-cancelled. Ours: a cancelled create keeps its claim, so the person is told what became of it."""
+    """MCP Apps: tool-cancelled. Our rule: a cancelled create keeps its claim, so the person is told what became of it."""
     host = connected_host
     await host.start()
     await host.tell("ui/notifications/tool-input", {"arguments": PAYMENT})

@@ -165,7 +165,7 @@ def test_a_valid_iban_of_another_country_passes(text: str) -> None:
     ],
 )
 def test_what_is_not_an_iban_is_refused_and_not_repeated(text: str) -> None:
-    """ISO 13616 and ISO 7064; ASCII only and no echo: ours, as the last ten digits are a kennitala."""
+    """ISO 13616 and ISO 7064; ASCII only and no echo: our rule, as the last ten digits are a kennitala."""
     with pytest.raises(ValueError, match="IBAN") as caught:
         parse_iban(text)
     assert [text for told in (str(caught.value),) if len(text) > 2 and text[4:] in told] == []

@@ -30,7 +30,7 @@ BANK = "https://sca.bank.example/approve?id=1"
     ],
 )
 def test_a_full_https_link_passes_unchanged(url: str) -> None:
-    """RFC 3986; https, port 443 and a DNS name of two labels or more: ours."""
+    """RFC 3986; https, port 443 and a DNS name of two labels or more: our rule."""
     assert check_link(url) == Link(url, urlsplit(url).hostname or "", punycode=False)
 
 

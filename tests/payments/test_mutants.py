@@ -39,7 +39,7 @@ RACES: dict[str, tuple[Callable[[str, Path, str], Raced], int]] = {
 }
 """The race that each such mutant loses, and how many requests the bank may receive in it."""
 ON_BOTH = {"no deadline", "a claim without token"}
-"""What issue 17 names; the others change what both engines run, and are looked for on SQLite."""
+"""What each engine keeps by means of its own; the others change what both run, and are looked for on SQLite."""
 
 
 def each_with_engines(found_by: FoundBy) -> list[Any]:

@@ -82,7 +82,7 @@ def test_a_days_payments_may_add_up_to_the_limit_and_no_further(amount: int, exp
 
 
 def test_a_day_that_is_over_its_limit_already_has_no_room_rather_than_less_than_none() -> None:
-    """The operator may lower the limit in the middle of a day; ours."""
+    """The operator may lower the limit in the middle of a day."""
     with pytest.raises(PolicyDenied, match="and 0 ISK of it are left"):
         Policy(daily_limit_isk=1_000).check(an_intent(), Facts(reserved_today_isk=5_000), can_ask=False, confirmed=None)
 
@@ -106,7 +106,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     ],
 )
 def test_a_creditor_who_may_not_be_paid_is_said_first(facts: Facts, code: str) -> None:
-    """What the operator never allows is not hidden behind what may pass tomorrow; ours."""
+    """What the operator never allows is not hidden behind what may pass tomorrow."""
     policy = Policy(max_amount_isk=10, allowed_creditors=(AllowedCreditor(account_key="IS" + OTHER_BBAN),))
     assert code == check(policy, facts=facts)
 
@@ -125,7 +125,7 @@ def test_a_creditor_who_may_not_be_paid_is_said_first(facts: Facts, code: str) -
 def test_the_rules_are_asked_from_the_firmest_to_the_one_a_person_can_answer(
     policy: Policy, facts: Facts, code: str
 ) -> None:
-    """Nobody is asked about a payment that could not be made after a yes either; ours."""
+    """Nobody is asked about a payment that could not be made after a yes either."""
     assert code == check(policy, facts=facts)
 
 
@@ -288,7 +288,7 @@ def test_a_yes_to_a_second_payment_is_no_yes_to_a_third() -> None:
 
 
 def test_both_reasons_make_one_question() -> None:
-    """A person is asked once a payment; ours."""
+    """A person is asked once a payment."""
     question = question_of(Policy(ask_above_isk=500), an_intent(), equals(EARLIER))
     assert question.kinds == {QuestionKind.ABOVE_THRESHOLD, QuestionKind.DUPLICATE}
     assert question.duplicate_of == "pay-9"
@@ -358,7 +358,7 @@ def test_an_unknown_outcome_can_be_confirmed_away_by_nobody(records: tuple[Payme
 
 @pytest.mark.parametrize("can_ask", [True, False])
 def test_an_equal_payment_that_is_being_sent_holds_up_and_has_no_id_to_confirm(can_ask: bool) -> None:
-    """It is open, and what becomes of it is known in a moment; ours."""
+    """It is open, and what becomes of it is known in a moment."""
     with pytest.raises(PossibleDuplicate, match="right now") as caught:
         Policy().check(an_intent(), equals(SENDING), can_ask=can_ask, confirmed=None)
     assert caught.value.confirmable is False
@@ -419,7 +419,7 @@ def test_an_equal_payment_that_is_being_sent_holds_up_and_has_no_id_to_confirm(c
 def test_a_refusal_says_what_stands_in_the_way_and_which_setting_it_is(
     policy: Policy, facts: Facts, can_ask: bool, message: str
 ) -> None:
-    """An agent passes it on to a person, who has nothing else to go by; ours."""
+    """An agent passes it on to a person, who has nothing else to go by."""
     with pytest.raises(PaymentsError) as caught:
         policy.check(an_intent(), facts, can_ask=can_ask, confirmed=None)
     assert (caught.value.message, str(caught.value)) == (message, message)

@@ -370,7 +370,7 @@ def check_answer(body: bytes) -> bool:
 
 @pytest.mark.parametrize("kind", [*NO_JSON, *NO_PAYMENT])
 def test_what_is_no_strict_payment_is_unreadable_and_nothing_is_guessed(kind: str) -> None:
-    """RFC 8259, and the kinds of JSONTestSuite; ours: duplicates, depth, size and 64 bits."""
+    """RFC 8259, and the kinds of JSONTestSuite; our rule: duplicates, depth, size and 64 bits."""
     assert check_answer({**NO_JSON, **NO_PAYMENT}[kind]) is False
 
 

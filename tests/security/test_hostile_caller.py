@@ -216,7 +216,7 @@ GARBAGE: dict[str, str | bytes] = {
 
 
 async def test_a_flood_of_what_is_no_message_ends_nothing(scene: Scene) -> None:
-    """JSON-RPC 2.0 and MCP's stdio transport; ours: garbage on stdin does not end it, and nothing is made of it."""
+    """JSON-RPC 2.0 and MCP's stdio transport; our rule: garbage on stdin does not end it, and nothing is made of it."""
     caller, before = scene.caller, scene.caller.memory_mb()
     for name, garbage in GARBAGE.items():
         await caller.line(garbage)
@@ -269,7 +269,7 @@ PATH_TRICKS = [
 
 
 async def test_no_trick_in_a_payment_id_reaches_blikk(scene: Scene) -> None:
-    """OWASP, path traversal: an id is checked before it becomes part of a path; ours: nothing is sent."""
+    """OWASP, path traversal: an id is checked before it becomes part of a path; our rule: nothing is sent."""
     before = len(scene.blikk.requests)
     for trick in PATH_TRICKS:
         for tool in ("get_payment_status", "await_payment"):

@@ -148,7 +148,7 @@ def test_the_doctor_tells_how_blikks_document_differs() -> None:
 
 
 def test_a_report_for_a_support_ticket_names_what_is_set_and_no_value(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """Blikk's page: no keys in support tickets; ours: nor anything that identifies a person."""
+    """Blikk's page: no keys in support tickets; our rule: nor anything that identifies a person."""
     people = {"BLIKK_SCA_USER_SSN": "551073-0339", "BLIKK_ALLOWED_CREDITORS": "0159-26-007654"}
     ended = blikk_mcp("doctor", "--report", environ=environment(sandbox, tmp_path, **people))
     assert ended.returncode == 0, ended.stdout

@@ -330,7 +330,7 @@ def test_a_ledger_that_cannot_be_written_is_reported(environ: dict[str, str], tm
 async def test_another_blikks_ledger_pays_nothing_and_can_be_looked_at(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Sandbox and production never mix; ours: nor in a file that the operator names for both."""
+    """Sandbox and production never mix; our rule: nor in a file that the operator names for both."""
     with SqliteLedger(Path(environ["BLIKK_LEDGER"]), environment=environment_key(PRODUCTION_URL)) as ledger:
         ledger.claim(intent("in production"), allow, window_minutes=0, now=datetime.now(UTC))
 

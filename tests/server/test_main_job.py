@@ -139,7 +139,7 @@ async def test_a_read_that_fails_in_mid_wait_does_not_end_the_wait(
 
 
 async def test_progress_rises_while_it_waits(environ: dict[str, str]) -> None:
-    """MCP: progress values must increase; ours: a waiting client hears something every few seconds."""
+    """MCP: progress values must increase; our rule: a waiting client hears something every few seconds."""
     seen: list[float] = []
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
@@ -156,7 +156,7 @@ async def test_progress_rises_while_it_waits(environ: dict[str, str]) -> None:
 async def test_a_cancelled_create_keeps_its_claim_and_its_answer(
     environ: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """MCP lets a client cancel; ours: a request that is under way is heard out and written down."""
+    """MCP lets a client cancel; our rule: a request that is under way is heard out and written down."""
     control(sandbox, "faults", {"fault": "slow", "operation": "create", "seconds": 1.0})
     async with connected(environ) as client:
         with anyio.move_on_after(0.5):

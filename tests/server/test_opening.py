@@ -106,7 +106,7 @@ async def test_a_person_who_was_told_already_is_not_asked(environ: dict[str, str
 
 @ERAS
 async def test_a_newer_link_is_handed_over_anew(environ: dict[str, str], sandbox: RunningSandbox, mode: str) -> None:
-    """A public integrator: after onboarding there is another link; ours: asked once a link."""
+    """A public integrator: after onboarding there is another link; our rule: asked once a link."""
     control(sandbox, "lives", {"life": "onboarding"})
     opened: list[str] = []
     replacing: list[bool] = []

@@ -195,7 +195,7 @@ def test_only_blikks_two_hosts_have_a_name(url: str, environment: str) -> None:
     ],
 )
 def test_a_base_url_that_is_not_plain_https_is_refused(url: str) -> None:
-    """Blikk's page: HTTPS only; ours: http on loopback only."""
+    """Blikk's page: HTTPS only; our rule: http on loopback only."""
     assert problems(BLIKK_BASE_URL=url)[0].startswith("BLIKK_BASE_URL: ")
 
 

@@ -144,7 +144,7 @@ async def test_stdout_holds_nothing_but_json_rpc(environ: dict[str, str]) -> Non
 
 
 async def test_an_unknown_tool_is_a_protocol_error_that_does_not_repeat_the_name(environ: dict[str, str]) -> None:
-    """MCP: an unknown tool is -32602; ours: the caller's text is not echoed."""
+    """MCP: an unknown tool is -32602; our rule: the caller's text is not echoed."""
     async with wired(environ, door=True) as server:
         await server.initialize()
         answer = await server.ask("tools/call", {"name": "delete_everything", "arguments": {}})

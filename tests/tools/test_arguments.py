@@ -226,7 +226,7 @@ async def test_no_complaint_repeats_a_value(tmp_path: Path, tool: str, raw: dict
 
 
 async def test_complaints_are_many_but_bounded(tmp_path: Path) -> None:
-    """All that is wrong is said at once, up to a bound; ours."""
+    """All that is wrong is said at once, up to a bound."""
     everything = {"amount": "5", "currency": "EUR", "creditor_name": "", "creditor_ssn": "", "idempotency_key": ""}
     complaint = await refusal(tmp_path, "create_payment", everything | {f"x{number}": 1 for number in range(1_000)})
     assert complaint.count("; ") + 1 == MAX_COMPLAINTS

@@ -147,7 +147,7 @@ def test_a_model_whose_turn_is_over_is_woken_when_the_person_has_approved(tmp_pa
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_person_at_a_terminal_gets_what_the_bank_says(name: str, tmp_path: Path, clients: list[Row]) -> None:
-    """Issue 16: the five scenarios of `-p`, where somebody can be asked and a wait goes on behind the model's turn."""
+    """The five scenarios of `-p`, where somebody can be asked and a wait goes on behind the model's turn."""
     scenario = SCENARIOS[name]
     script = scenario.script()
     with scripted_model(script) as base, terminal() as running:

@@ -162,7 +162,7 @@ def test_an_id_is_opaque(text: str) -> None:
     ],
 )
 def test_json_is_read_strictly_and_within_bounds(body: bytes | None) -> None:
-    """RFC 8259; duplicate names, infinities, depth and size: ours, as parsers disagree about them."""
+    """RFC 8259; duplicate names, infinities, depth and size: our rule, as parsers disagree about them."""
     with pytest.raises(Unreadable) as caught:
         parse_json(body)
     assert caught.value.__context__ is None

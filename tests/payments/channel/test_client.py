@@ -102,7 +102,7 @@ async def read_error(server: Loopback, pauses: list[float] | None = None) -> Rea
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 async def test_a_2xx_with_an_id_is_a_created_payment(status: int) -> None:
-    """Blikk's page: POST /payment creates; public code: with 200 or 201. Any 2xx with an id: ours."""
+    """Blikk's page: POST /payment creates; public code: with 200 or 201. Any 2xx with an id: our rule."""
     async with loopback(as_json(status, CREATED)) as server:
         channel = client(server.base_url)
         payment = await channel.create(ORDER)
@@ -115,7 +115,7 @@ async def test_a_2xx_with_an_id_is_a_created_payment(status: int) -> None:
 
 @pytest.mark.parametrize("word", ["REJECTED", "SUCCESS", "SOMETHING_NEW"])
 async def test_a_payment_can_be_created_in_any_status(word: str) -> None:
-    """A public integrator's code: POST can answer at once with a terminal status. Unknown words: ours."""
+    """A public integrator's code: POST can answer at once with a terminal status. Unknown words: our rule."""
     async with loopback(as_json(201, {"id": "pay-1", "status": word})) as server:
         channel = client(server.base_url)
         payment = await channel.create(ORDER)
@@ -557,7 +557,7 @@ async def test_a_read_that_will_not_get_better_is_not_asked_again(status: int) -
 
 
 async def test_a_wish_to_retry_later_is_honoured_within_a_question() -> None:
-    """RFC 9110, Retry-After; the bound of 10 s is ours."""
+    """RFC 9110, Retry-After; the bound of 10 s is our rule."""
     pauses: list[float] = []
     answers = [http(429, b"", ("Retry-After", "3")), http(503, b"", ("Retry-After", "10")), http(429)]
     async with loopback(*answers) as server:
@@ -755,7 +755,7 @@ async def test_a_netrc_file_adds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
     ],
 )
 def test_a_base_url_that_could_leak_the_key_is_refused(base_url: str) -> None:
-    """Blikk's page: use HTTPS endpoints. Ours: plain http on loopback only."""
+    """Blikk's page: use HTTPS endpoints. Our rule: plain http on loopback only."""
     with pytest.raises(ValueError, match=r"^must be https|^has a port"):
         ChannelClient(base_url, SecretStr(CANARY))
 

@@ -151,7 +151,7 @@ async def test_a_shutdown_in_mid_send_ends_as_unknown(tmp_path: Path) -> None:
 
 
 async def test_a_shutdown_lets_an_answer_that_is_nearly_there_arrive(tmp_path: Path) -> None:
-    """Requests that are under way may finish within the bound of the shutdown; ours."""
+    """Requests that are under way may finish within the bound of the shutdown."""
     async with paying(tmp_path, after(1.5, PAID)) as house:
         with anyio.move_on_after(1):
             await house.service.create(an_intent())

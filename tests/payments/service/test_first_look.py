@@ -52,7 +52,7 @@ async def test_the_three_seconds_hold_when_blikk_is_slow_to_answer_the_look(tmp_
 
 @pytest.mark.parametrize("status", [503, 401, 404, None])
 async def test_a_look_that_fails_is_not_worth_a_word(tmp_path: Path, status: int | None) -> None:
-    """The payment was created; that it could not be looked at for once is no error of the create; ours."""
+    """The payment was created; that it could not be looked at for once is no error of the create."""
     async with paying(tmp_path) as house:
         house.channel.every_read = unread(status)
         snapshot = await house.service.create(an_intent())

@@ -163,7 +163,7 @@ async def test_a_ledger_that_cannot_be_read_is_said_to_be_so(tmp_path: Path, met
 
 
 async def test_what_blikk_said_but_the_ledger_could_not_keep_is_not_told_as_final(tmp_path: Path) -> None:
-    """A read that cannot be written down failed: the last known outcome and ledger_unavailable; ours."""
+    """A read that cannot be written down failed: the last known outcome and ledger_unavailable."""
     async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
         await house.service.create(an_intent())
         house.channel.tell("pay-1", Status.SUCCESS)

@@ -52,7 +52,7 @@ UNCERTAIN = [None, 200, 201, 301, 302, 307, 308, 405, 406, 408, 409, 415, 418, 4
 
 @pytest.mark.parametrize(("error", "code"), DEFINITE, ids=lambda value: str(getattr(value, "status", value)))
 async def test_a_definite_refusal_says_that_there_is_no_payment(tmp_path: Path, error: Exception, code: str) -> None:
-    """Blikk's page: 400, 401, 403, 404; ours: 413, 422 and a connection never made. Definite: no payment exists."""
+    """Blikk's page: 400, 401, 403, 404; our rule: 413, 422 and a connection never made. Definite: no payment exists."""
     async with paying(tmp_path, error) as house:
         snapshot = await house.service.create(an_intent())
         assert told(snapshot) == (NO_PAYMENT, code)
@@ -89,7 +89,7 @@ async def test_an_answer_with_an_id_is_created_whatever_its_status(tmp_path: Pat
 
 
 async def test_a_defect_in_mid_request_is_unknown_and_does_not_end_the_process(tmp_path: Path) -> None:
-    """Whatever it was, the payment may exist; ours."""
+    """Whatever it was, the payment may exist."""
     async with paying(tmp_path, RuntimeError("a defect")) as house:
         assert told(await house.service.create(an_intent())) == (MAYBE, "outcome_unknown")
         assert in_ledger(house) is MAYBE
@@ -139,7 +139,7 @@ ON_THE_WIRE: list[tuple[str, Answer, ClaimState, str]] = [
 async def test_every_kind_of_answer_ends_as_what_it_means_and_is_sent_once(
     tmp_path: Path, said: Answer, state: ClaimState, code: str
 ) -> None:
-    """Blikk's page and, for what it does not name, ours: over real HTTP, with the real client and ledger."""
+    """Blikk's page and, for what it does not name, our rule: over real HTTP, with the real client and ledger."""
     async with loopback(said) as server:
         channel = ChannelClient(server.base_url, SecretStr("a-key"), timeouts=SHORT)
         with SqliteLedger(tmp_path / LEDGER) as ledger:

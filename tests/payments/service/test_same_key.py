@@ -82,7 +82,7 @@ async def test_another_payment_under_the_same_key_is_a_conflict(
 
 
 async def test_a_conflict_leaves_the_first_payment_to_be_answered_again(tmp_path: Path) -> None:
-    """A replay after a conflict is still the first payment; ours."""
+    """A replay after a conflict is still the first payment."""
     async with paying(tmp_path, PAID) as house:
         await house.service.create(an_intent())
         assert await code_of(house.service.create(an_intent(amount_isk=2))) == "idempotency_conflict"
@@ -160,7 +160,7 @@ async def test_after_a_definite_refusal_the_key_may_be_sent_again(tmp_path: Path
 
 
 async def test_a_payment_that_blikk_ended_is_not_made_again_under_its_key(tmp_path: Path) -> None:
-    """It was created, so its key is used up: REJECTED, CANCELLED and ERROR are true answers; ours."""
+    """It was created, so its key is used up: REJECTED, CANCELLED and ERROR are true answers."""
     async with paying(tmp_path, answer(Status.REJECTED)) as house:
         await house.service.create(an_intent())
         again = await house.service.create(an_intent())

@@ -306,7 +306,7 @@ async def test_a_wish_to_wait_for_hours_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_retry_after_holds_for_every_payment_of_the_process(tmp_path: Path) -> None:
-    """A limit is the channel's, not one payment's: all pollers back off together; ours."""
+    """A limit is the channel's, not one payment's: all pollers back off together."""
     async with paying(tmp_path, answer(Status.SCA_REQUIRED), answer(Status.SCA_REQUIRED)) as house:
         await house.service.create(numbered(1))
         await house.service.create(numbered(2))
@@ -388,7 +388,7 @@ async def test_a_short_pause_does_not_shorten_a_longer_one() -> None:
 
 
 async def test_a_ledger_that_fails_in_the_middle_keeps_what_was_known(tmp_path: Path) -> None:
-    """A status that cannot be written down was not read: the last known outcome, and ledger_unavailable; ours."""
+    """A status that cannot be written down was not read: the last known outcome, and ledger_unavailable."""
     async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
         await create(house)
         house.channel.tell("pay-1", Status.SUCCESS)
@@ -430,7 +430,7 @@ async def test_a_ledger_that_cannot_be_read_is_said_to_be_so_at_once(tmp_path: P
 
 
 async def test_a_defect_while_reading_costs_a_reading_and_not_the_process(tmp_path: Path) -> None:
-    """One payment's trouble must not end every wait of the process; ours."""
+    """One payment's trouble must not end every wait of the process."""
     async with paying(tmp_path, answer(Status.SCA_REQUIRED)) as house:
         await create(house)
         house.channel.reads.append(RuntimeError("a defect"))
@@ -531,7 +531,7 @@ async def test_ticks_tell_how_the_payment_stands(tmp_path: Path) -> None:
 
 
 async def test_a_caller_that_is_slow_to_take_its_ticks_misses_no_ending(tmp_path: Path) -> None:
-    """A client that reads slowly must not turn paid into pending; ours."""
+    """A client that reads slowly must not turn paid into pending."""
 
     async def tick(gone: float, record: Payment | None) -> None:
         await anyio.sleep(2)
