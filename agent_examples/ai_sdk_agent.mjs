@@ -16,8 +16,8 @@ import { generateText, stepCountIs } from "ai";
 import { MockLanguageModelV3 } from "ai/test";
 
 const COMMAND = fileURLToPath(new URL("../.venv/bin/blikk-mcp", import.meta.url));
-const STEPS_AT_MOST = 12;
-const TURNS_AT_MOST = 6;
+const MAX_STEPS = 12;
+const MAX_TURNS = 6;
 const ORDER = {
   amount: 1500, // whole krónur
   currency: "ISK",
@@ -85,10 +85,10 @@ try {
 
   const messages = [];
   let text = `Please pay order 2026-11-0042 with these details: ${JSON.stringify(ORDER)}`;
-  for (let turn = 0; turn < TURNS_AT_MOST && !(turn > 1 && (await paid()).length); turn++) {
+  for (let turn = 0; turn < MAX_TURNS && !(turn > 1 && (await paid()).length); turn++) {
     console.log(`\nperson: ${text}`);
     messages.push({ role: "user", content: text });
-    const answer = await generateText({ model, system: SYSTEM, tools, messages, stopWhen: stepCountIs(STEPS_AT_MOST) });
+    const answer = await generateText({ model, system: SYSTEM, tools, messages, stopWhen: stepCountIs(MAX_STEPS) });
     messages.push(...answer.response.messages);
     console.log(`\nagent: ${answer.text}`);
     await personReads(answer.text);

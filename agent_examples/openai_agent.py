@@ -19,7 +19,7 @@ from scene import SYSTEM, Script, play, scene
 
 MODEL = os.environ.get("OPENAI_MODEL", "gpt-5")
 CALL_SECONDS = 60  # the default of 5 s turns every longer await_payment into a failure
-TURNS_AT_MOST = 12
+MAX_TURNS = 12
 
 
 class ScriptedModel(Model):
@@ -75,7 +75,7 @@ async def main() -> int:
 
             async def agent(text: str) -> str:
                 history.append({"role": "user", "content": text})
-                result = await Runner.run(payer, list(history), max_turns=TURNS_AT_MOST)
+                result = await Runner.run(payer, list(history), max_turns=MAX_TURNS)
                 history[:] = result.to_input_list()
                 return str(result.final_output)
 

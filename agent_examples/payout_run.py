@@ -32,9 +32,9 @@ COLUMNS = ("reference", "creditor_name", "creditor_ssn", "creditor_account", "am
 WORST_FIRST = ("unknown", "pending", "needs_human", "failed", "refused", "paid")
 REPORTED = ("reference", "outcome", "status", "payment_id", "amount", "creditor_name", "error_code", "error_message")
 CALL_SECONDS = 60  # await_payment takes up to 45 s
-WAITS_AT_MOST = 12  # a link lives for some minutes
+MAX_WAITS = 12  # a link lives for some minutes
 HOPELESS = ("unauthorized", "wrong_channel", "not_found")  # any other read that failed may work the next time
-RATE_SECONDS, RATE_WAITS_AT_MOST = 10, 12
+RATE_SECONDS, MAX_RATE_WAITS = 10, 12
 MAX_ROWS = 1_000
 console = Console()
 
@@ -105,14 +105,14 @@ def read_rows(path: Path) -> tuple[list[Row], list[str]]:
 async def pay(client: Client, row: Row, *, approve: bool) -> dict[str, Any]:
     """Pay one row and return how it stands: paid already if an earlier run got that far."""
     result = await call(client, "create_payment", row.arguments())
-    for _ in range(RATE_WAITS_AT_MOST):
+    for _ in range(MAX_RATE_WAITS):
         if result["error_code"] != "rate_limited":
             break
         console.print("Too many payments in a minute: waiting.", style="dim")
         await anyio.sleep(RATE_SECONDS)
         result = await call(client, "create_payment", row.arguments())
     told = ""
-    for _ in range(WAITS_AT_MOST):
+    for _ in range(MAX_WAITS):
         if result["outcome"] not in ("needs_human", "pending") or result["error_code"] in HOPELESS:
             break
         if result["human_instruction"] not in ("", told):

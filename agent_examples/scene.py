@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "server"))  # for the sandbox's person, who needs nothing but Python
 
-TURNS_AT_MOST = 6
+MAX_TURNS = 6
 ORDER: dict[str, Any] = {
     "amount": 1500,  # whole krónur
     "currency": "ISK",
@@ -84,7 +84,7 @@ def scene() -> Generator[Scene]:
 async def play(agent: Callable[[str], Awaitable[str]], scene: Scene) -> int:
     """A conversation: the person asks, does what the agent's words say, and asks how it ended. 0 if it was paid, once."""
     text = REQUEST
-    for _ in range(TURNS_AT_MOST):
+    for _ in range(MAX_TURNS):
         print(f"\nperson: {text}")
         said = await agent(text)
         print(f"\nagent: {said}")

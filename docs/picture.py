@@ -19,7 +19,7 @@ from blikk_mcp.commands.demo import play
 from blikk_mcp.commands.transcript import COLUMNS, Transcript
 
 PICTURE = Path(__file__).parent / "demo.svg"
-PLAYS_AT_MOST = 3
+MAX_PLAYS = 3
 
 # What differs from one demo to the next, and what the picture shows in its place. Each is as long as what it replaces,
 # give or take a digit of the port.
@@ -98,7 +98,7 @@ def picture() -> str:
     Raises:
         RuntimeError: it did not pay once.
     """
-    for _ in range(PLAYS_AT_MOST):
+    for _ in range(MAX_PLAYS):
         console = recording()
         if anyio.run(play, Transcript(console, always_the_same)) != 0:
             raise RuntimeError("the demo did not pay once")

@@ -28,7 +28,7 @@ from tests.postgres import running_postgres
 from tests.sandbox_control import received
 from tests.server.running import PAYMENT, Process
 
-ASKED_AT_MOST = 50
+MAX_ASKED = 50
 ANSWER_SECONDS = 300.0
 """For a call that hangs: on a busy machine one of five hundred waits long in each of its queues."""
 PAID_AT_ONCE_ISK = 151
@@ -115,7 +115,7 @@ def purchase(agent: int, bought: int) -> dict[str, Any]:
 async def buy(payment: Mapping[str, Any], servers: list[Server], first: int, tally: Tally) -> None:
     """Ask one server after the other until the payment is paid."""
     ids = tally.ids.setdefault(payment["idempotency_key"], set())
-    for asked in range(ASKED_AT_MOST):
+    for asked in range(MAX_ASKED):
         began = time.monotonic()
         result = await servers[(first + asked) % len(servers)].create(payment)
         tally.seconds.append(time.monotonic() - began)

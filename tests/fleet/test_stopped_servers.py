@@ -18,7 +18,7 @@ from tests.server.running import PAYMENT, Process
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-ASKED_AT_MOST = 10
+MAX_ASKED = 10
 """A call waits for another one's outcome for 10 s, and gives it up after 30 s."""
 
 OTHER = {**PAYMENT, "idempotency_key": "order-0002"}
@@ -63,7 +63,7 @@ async def go_on(server: Process, call: int) -> dict[str, Any]:
 
 async def asked_until_known(server: Process) -> dict[str, Any]:
     """The first answer that is more than *pending*, or that there is no getting at the ledger."""
-    for _ in range(ASKED_AT_MOST):
+    for _ in range(MAX_ASKED):
         result = await server.call("create_payment", dict(PAYMENT))
         if result["outcome"] != "pending" and result["error_code"] != "ledger_unavailable":
             return result

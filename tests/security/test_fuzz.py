@@ -33,7 +33,7 @@ from tests.server.running import PAYMENT, connected
 pytestmark = pytest.mark.slow
 
 INVALID_PARAMS = -32602
-SECONDS_AT_MOST = 2.0
+MAX_SECONDS = 2.0
 """Of CPU time, for one case: far above what any takes, far below what a hang does."""
 
 
@@ -53,7 +53,7 @@ def in_time() -> Generator[None]:
     """No hang, whatever the case."""
     started = time.process_time()
     yield
-    assert time.process_time() - started < SECONDS_AT_MOST
+    assert time.process_time() - started < MAX_SECONDS
 
 
 # Arguments, through the real server ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from tests.server.tasks.client import envelope
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-ASKED_AT_MOST = 100
+MAX_ASKED = 100
 END_SECONDS = 2.0
 
 
@@ -35,7 +35,7 @@ async def fetched(server: Process, task_id: str, payment_id: str) -> dict[str, A
     waiting = {"payment_id": payment_id, "human_informed": True}
     without = {"name": "await_payment", "arguments": waiting, **envelope({})}
     assert (await server.ask("tools/call", without))["result"]["structuredContent"]["final"] is True
-    for _ in range(ASKED_AT_MOST):
+    for _ in range(MAX_ASKED):
         task = (await ask(server, "tasks/get", taskId=task_id))["result"]
         if task["status"] != "working":
             return task["result"]["structuredContent"]

@@ -85,7 +85,7 @@ def test_a_client_that_opens_the_link_itself_says_so_too(language: Language) -> 
     presentation, link = Presentation(language=language), Link(LINK, "bank.example", punycode=False)
     shown = Shown(1_000, "Kaffihúsið ehf.", "0159-26-•••654")
     first, second = (
-        presentation.hand_over(shown, link, HumanAction.OPEN_LINK, replaces=replaces).split("\n")
+        presentation.link_message(shown, link, HumanAction.OPEN_LINK, replaces=replaces).split("\n")
         for replaces in (False, True)
     )
     assert [line for line in second if line not in first] == [PERSON[language]["replaces"]]

@@ -194,7 +194,7 @@ def test_every_question_is_asked_as_the_snapshot_says(language: Language) -> Non
         for payment, action, replaces in product(
             (waiting(), waiting(warnings=CAUTIONS)), (HumanAction.OPEN_LINK, HumanAction.ONBOARDING), (False, True)
         ):
-            message = presented(language, "custom").hand_over(
+            message = presented(language, "custom").link_message(
                 Shown.of(payment), check_link(LINK), action, replaces=replaces
             )
             yield f"{action}{', replaces' if replaces else ''}, {len(payment.warnings)} cautions", message

@@ -243,7 +243,7 @@ def test_a_link_in_somebody_elses_words_is_none_by_the_time_a_person_sees_it(lin
             told_as(record, language=language).human_instruction,
             told_as(asking_for_a_person(**fields, status=Status.SUCCESS), language=language).human_instruction,
             told_as(asking_for_a_person(**fields, approval_url=""), language=language).human_instruction,
-            presentation.hand_over(Shown.of(record), bank, HumanAction.OPEN_LINK, replaces=False),
+            presentation.link_message(Shown.of(record), bank, HumanAction.OPEN_LINK, replaces=False),
             presentation.question(question(**fields)),
             presentation.refusal(Shown.of(record), ErrorCode.OVER_LIMIT),
         ):
@@ -294,7 +294,7 @@ def test_a_person_is_warned_of_a_doubtful_payee_or_payment_before_they_act(code:
         assert len(above.strip().split("\n")) == 3
     # A terminal shows three lines of what its client asks: there the caution comes right after amount and payee.
     for text in (
-        presentation.hand_over(Shown.of(record), link, HumanAction.OPEN_LINK, replaces=False),
+        presentation.link_message(Shown.of(record), link, HumanAction.OPEN_LINK, replaces=False),
         presentation.question(question(warnings=(code,))),
     ):
         what, rest = text.split("\n", 1)
@@ -440,7 +440,7 @@ def test_what_the_payment_is_for_is_shown_to_whoever_approves(language: Language
     ):
         assert purpose in text.split("\n")[2]
     assert purpose in presentation.question(question(purpose=purpose))
-    handed = presentation.hand_over(Shown.of(record), check_link(LINK), HumanAction.OPEN_LINK, replaces=False)
+    handed = presentation.link_message(Shown.of(record), check_link(LINK), HumanAction.OPEN_LINK, replaces=False)
     assert purpose in handed.split("\n")[1]
 
 
@@ -474,7 +474,7 @@ def all_texts(language: Language, environment: str) -> Iterator[str]:
             yield presentation.question(question(*kinds, **fields))
             yield presentation.tick_box(question(*kinds))
         for action in (HumanAction.OPEN_LINK, HumanAction.ONBOARDING):
-            yield presentation.hand_over(shown, check_link(LONG_HOST), action, replaces=True)
+            yield presentation.link_message(shown, check_link(LONG_HOST), action, replaces=True)
         for code in ErrorCode:
             for known in (shown, None):
                 yield presentation.refusal(known, code)

@@ -175,7 +175,7 @@ class _Waiting:
     ) -> tuple[Snapshot, str]:
         """Ask the client to open the link, and wait beside it; what stands after that, and a warning's code."""
         replaces = self._call.links.record_given(self._payment_id, link)
-        message = self._call.presentation.hand_over(Shown.of(snapshot.payment), link, action, replaces=replaces)
+        message = self._call.presentation.link_message(Shown.of(snapshot.payment), link, action, replaces=replaces)
         link_id = uuid.uuid4().hex
         answer, newer = await race(
             lambda: opener.open(link, message, link_id), lambda: self.look(meanwhile_asked=link.url)

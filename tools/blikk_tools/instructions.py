@@ -96,7 +96,7 @@ class Presentation:
             case _:
                 return ""
 
-    def hand_over(self, shown: Shown, link: Link, action: HumanAction, *, replaces: bool) -> str:
+    def link_message(self, shown: Shown, link: Link, action: HumanAction, *, replaces: bool) -> str:
         """Tell a person what a link is for that their client opens; `replaces`: they were given another one before."""
         _, checks = self._approval(action, shown, link.host, replaces=replaces)
         # Claude Code's terminal shows three lines of it: who is paid, and what to be careful about, come first.
@@ -217,8 +217,8 @@ class Presentation:
 
     def _environment(self) -> list[str]:
         """Where the money goes through, and whether it is real."""
-        told = PERSON[self.language][f"environment_{self.environment}"].format(host=self.blikk_host)
-        return [told] if told else []
+        line = PERSON[self.language][f"environment_{self.environment}"].format(host=self.blikk_host)
+        return [line] if line else []
 
     def _words(self, *codes: str, **places: str) -> list[str]:
         words = PERSON[self.language]

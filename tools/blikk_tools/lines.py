@@ -67,14 +67,14 @@ def columns(text: str) -> int:
 
 
 def _unlinked(text: str) -> str:
-    told = ""
+    unlinked = ""
     for character, after in pairwise(f"{text} "):
-        told += character
+        unlinked += character
         plain = unicodedata.normalize("NFKC", character)
         dot = character in _FULL_STOPS or plain[-1:] == "."
         if (dot and not _ends_a_word(after)) or (plain[-1:] in _JOINTS and not dot and not after.isspace()):
-            told += BREAK
-    return told
+            unlinked += BREAK
+    return unlinked
 
 
 def _ends_a_word(character: str) -> bool:

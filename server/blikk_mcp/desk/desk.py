@@ -119,7 +119,7 @@ class Desk:
         if isinstance(reply, PaymentList):
             self._log(tool, started, outcome="listed")
             return _answer(reply, None)
-        return self._told(tool, started, ctx, reply)
+        return self._answered(tool, started, ctx, reply)
 
     def _failed(self, tool: Tool[Any], error: Exception, subject: Subject) -> Reply:
         if not isinstance(error, PaymentsError):
@@ -127,7 +127,7 @@ class Desk:
             error = PaymentsError("an unexpected error; the server's log has more")
         return Reply(of_error(error, tool.name, self._presentation, subject))
 
-    def _told(self, tool: Tool[Any], started: float, ctx: Context, reply: Reply) -> types.CallToolResult:
+    def _answered(self, tool: Tool[Any], started: float, ctx: Context, reply: Reply) -> types.CallToolResult:
         """The answer to a call, and its log line."""
         result = reply.result
         self._log(
@@ -145,7 +145,7 @@ class Desk:
             self.tasks,
             self._presentation,
             failed=lambda error: self._failed(tool, error, subject),
-            told=lambda reply: self._told(tool, started, ctx, reply),
+            answer_of=lambda reply: self._answered(tool, started, ctx, reply),
         )
 
     def _reject_key_in_arguments(self, arguments: Mapping[str, Any] | None) -> None:
@@ -172,13 +172,13 @@ class Desk:
 
     def _log(self, tool: Tool[Any], started: float, **fields: object) -> None:
         milliseconds = round((time.monotonic() - started) * 1000, 1)
-        told = {name: value for name, value in fields.items() if value not in ("", False)}
+        given = {name: value for name, value in fields.items() if value not in ("", False)}
         log_event(
             logger,
             logging.INFO,
             "tool_call",
             tool=tool.name,
-            **told,
+            **given,
             duration_ms=milliseconds,
             call=uuid.uuid4().hex[:12],
         )

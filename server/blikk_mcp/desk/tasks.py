@@ -41,7 +41,7 @@ KEPT_SECONDS: Final = 600.0
 
 TTL_SECONDS: Final = WATCH_SECONDS + KEPT_SECONDS
 
-ASK_AGAIN_AT_MOST_SECONDS: Final = 5.0
+MAX_ASK_AGAIN_SECONDS: Final = 5.0
 """A task is asked for at the pace of its payment's poller, but not more slowly than this: it costs Blikk nothing."""
 
 NO_SUCH_TASK: Final = (
@@ -69,7 +69,7 @@ class Task:
     `ends` and `changed` (since when the payment stands as it does) are seconds of the loop's clock, which on most
     machines stands still while they sleep: who approves meanwhile is heard of afterwards.
 
-    `told` makes the answer of a reply, from the moment on that the wait has left its call.
+    `answer_of` makes the answer of a reply, from the moment on that the wait has left its call.
     """
 
     task_id: str
@@ -82,7 +82,7 @@ class Task:
     payment_status: Status | None = None
     reply: Reply | None = None
     answer: types.CallToolResult | None = None
-    told: Callable[[Reply], types.CallToolResult] | None = None
+    answer_of: Callable[[Reply], types.CallToolResult] | None = None
     begun: anyio.Event = field(default_factory=anyio.Event)
     """Set with the first reading, or with the end if that comes first."""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -141,11 +141,11 @@ class Tasks:
         wait: Wait,
         presentation: Presentation,
         failed: Callable[[Exception], Reply],
-        told: Callable[[Reply], types.CallToolResult],
+        answer_of: Callable[[Reply], types.CallToolResult],
     ) -> Reply | None:
         """The reply if it comes in a moment; None if there is no room for one more task.
 
-        `failed` makes a reply of an error, `told` the answer of a reply that comes later.
+        `failed` makes a reply of an error, `answer_of` the answer of a reply that comes later.
 
         Raises:
             TaskStarted: it is waited for by now.
@@ -161,9 +161,9 @@ class Tasks:
             with anyio.move_on_after(HEAD_START_SECONDS):
                 await task.begun.wait()
             if task.reply is None:
-                task.told = told
+                task.answer_of = answer_of
         finally:
-            if task.told is None:
+            if task.answer_of is None:
                 # The call has its result, or was cancelled: nobody knows of a task.
                 del self._tasks[task.task_id]
                 task.scope.cancel()
@@ -182,8 +182,8 @@ class Tasks:
                 task.reply = await wait(seen)
             except Exception as error:  # noqa: BLE001 - a task ends with a result, as a call does
                 task.reply = failed(error)
-            if task.told is not None:
-                task.answer = task.told(task.reply)
+            if task.answer_of is not None:
+                task.answer = task.answer_of(task.reply)
                 task.status, task.updated_at = "completed", self._now()
             task.begun.set()
 
@@ -204,7 +204,7 @@ class Tasks:
     def _pace(self, task: Task) -> float:
         """After how many seconds there may be something new to ask for."""
         pace = self._schedule.delay(task.payment_status, anyio.current_time() - task.changed, 0.5)
-        return min(pace, ASK_AGAIN_AT_MOST_SECONDS)
+        return min(pace, MAX_ASK_AGAIN_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +214,11 @@ class TaskWait:
     tasks: Tasks
     presentation: Presentation
     failed: Callable[[Exception], Reply]
-    told: Callable[[Reply], types.CallToolResult]
+    answer_of: Callable[[Reply], types.CallToolResult]
 
     async def run(self, wait: Wait) -> Reply | None:
         """See `blikk_tools.tool.Background`; it raises `TaskStarted`."""
-        return await self.tasks.start(wait, self.presentation, self.failed, self.told)
+        return await self.tasks.start(wait, self.presentation, self.failed, self.answer_of)
 
 
 def _utc(at: datetime) -> str:

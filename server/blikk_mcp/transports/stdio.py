@@ -135,11 +135,11 @@ class _Reader:
             with suppress(anyio.BrokenResourceError), self._scope:
                 await self._replay()
                 if self._handover.line is not None:
-                    await self._hand_over(self._handover.line)
+                    await self._deliver(self._handover.line)
                 while not self._wire.is_over:
                     await self.changes.wait_until(self._can_go_on)
                     if self._wire.has_line:
-                        await self._hand_over(self._wire.take())
+                        await self._deliver(self._wire.take())
                 await self.changes.wait_until(lambda: not self._unanswered)
 
     async def stop_after_eof(self) -> None:
@@ -156,12 +156,12 @@ class _Reader:
         """Bring the server to where the client is. Each answer is waited for, so that no other can be taken for it."""
         for line in self._handover.replayed:
             self._replaying = anyio.Event()
-            await self._hand_over(line)
+            await self._deliver(line)
             if self._unanswered:
                 await self._replaying.wait()
         self._replaying = None
 
-    async def _hand_over(self, line: Line) -> None:
+    async def _deliver(self, line: Line) -> None:
         message = read_message(line)
         if not isinstance(message, Refused):
             if isinstance(message.message, types.JSONRPCRequest):

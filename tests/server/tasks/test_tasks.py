@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from blikk_mcp.desk import tasks as tasks_module
-from blikk_mcp.desk.tasks import ASK_AGAIN_AT_MOST_SECONDS, HEAD_START_SECONDS, KEPT_SECONDS, TTL_SECONDS
+from blikk_mcp.desk.tasks import HEAD_START_SECONDS, KEPT_SECONDS, MAX_ASK_AGAIN_SECONDS, TTL_SECONDS
 from blikk_payments.channel.wire import Status
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.result import output_schema
@@ -85,7 +85,7 @@ async def test_a_task_says_what_it_waits_for_and_how_soon_to_ask_again(
         await anyio.sleep(300)
         late = await client.get(task_id)
     assert soon["statusMessage"] == late["statusMessage"] == words
-    assert 1_000 <= soon["pollIntervalMs"] <= late["pollIntervalMs"] == ASK_AGAIN_AT_MOST_SECONDS * 1000
+    assert 1_000 <= soon["pollIntervalMs"] <= late["pollIntervalMs"] == MAX_ASK_AGAIN_SECONDS * 1000
 
 
 async def test_a_task_speaks_the_persons_language(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
