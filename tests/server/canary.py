@@ -6,7 +6,8 @@ the redactor reads text and recognises; this writes every encoding out and searc
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import escape
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
@@ -27,7 +28,8 @@ COVERED = (
 """What the redactor promises to see. The search knows more: nothing else may come out either."""
 
 
-def encodings_of(secret: str) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def encodings_of(secret: str) -> Mapping[str, str]:
     """Every encoding of the secret that is searched for, by name."""
     in_json = json.dumps(secret)[1:-1]
     return {name: encode(secret) for name, encode in _EACH.items()} | {
