@@ -210,6 +210,7 @@ async def test_a_person_opens_pages_of_this_machine_only(url: str) -> None:
 async def test_its_date_header_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients compare their clocks with it, so it is not the date of the start for ever."""
     now = 1_772_452_800.0  # 2 March 2026, 12:00 UTC
+    assert running.DATE_SECONDS <= 1  # the header counts in seconds
     monkeypatch.setattr(running, "DATE_SECONDS", 0.01)
     monkeypatch.setattr(uvicorn.server, "time", SimpleNamespace(time=lambda: now))
     async with run_sandbox() as sandbox, client_of(sandbox) as client:
