@@ -18,26 +18,14 @@ from trio.testing import MockClock
 from blikk_payments.channel.errors import ReadFailed, ReadRefused
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder, Status
 from blikk_payments.errors import LedgerUnavailable
-from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban, mask_account
 from blikk_payments.ledger.opening import SqliteLedger
-from blikk_payments.ledger.protocol import Claim, Ledger, Only, Recent
-from blikk_payments.models import ClaimState, Confirmation, Facts, Payment, PaymentIntent, PaymentRecord, Question
+from blikk_payments.ledger.protocol import Ledger
+from blikk_payments.models import Confirmation, PaymentRecord, Question
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
-from blikk_payments.snapshot import Snapshot
+from tests.payments.factories import KEY, NOON, answer
 
-KENNITALA = "5510730339"
-OTHER_KENNITALA = "0101302989"
-BBAN = "015926007654"
-OTHER_BBAN = "051526123456"
-FOREIGN_IBAN = "DE89370400440532013000"
-KEY = "order-0001"
-OTHER_KEY = "order-0002"
-LINK = "https://bank.example/approve/1"
-NEWER_LINK = "https://bank.example/approve/2"
 LEDGER = "ledger.sqlite3"
-START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-"""When every test under virtual time begins: noon, so that half a day remains."""
 
 REAL_PATIENCE_SECONDS = 60
 VIRTUAL_PATIENCE_SECONDS = 400 * 86_400
@@ -56,92 +44,13 @@ def virtual_time() -> tuple[str, dict[str, Any]]:
 
 def virtual_now() -> datetime:
     """The wall clock that goes with virtual time."""
-    return START + timedelta(seconds=anyio.current_time())
+    return NOON + timedelta(seconds=anyio.current_time())
 
 
 async def inline(call: Callable[[], T]) -> T:
     """Run a ledger call at once: a worker thread would let virtual time run away."""
     await anyio.lowlevel.checkpoint()
     return call()
-
-
-def iban_of(bban: str = BBAN, holder: str = KENNITALA) -> str:
-    """The Icelandic IBAN of an account and its holder."""
-    remainder = int(f"{bban}{holder}182800") % 97  # I is 18, S is 28
-    return f"IS{98 - remainder:02}{bban}{holder}"
-
-
-IBAN = iban_of()
-
-
-def an_intent(
-    key: str = KEY,
-    amount_isk: int = 1_000,
-    *,
-    iban: str = "",
-    bban: str = "",
-    ssn: str = KENNITALA,
-    name: str = "Kaffihúsið ehf.",
-    purpose: str = "",
-    confirmed_duplicate_of: str = "",
-) -> PaymentIntent:
-    """A payment that is asked for; to the usual account unless one is given."""
-    iban = iban if iban or bban else IBAN
-    account_key = account_key_of_iban(iban) if iban else account_key_of_bban(bban)
-    return PaymentIntent(
-        idempotency_key=key,
-        amount_isk=amount_isk,
-        creditor_name=name,
-        creditor_ssn=ssn,
-        account_key=account_key,
-        masked_account=mask_account(account_key),
-        creditor_iban=iban,
-        creditor_bban=bban,
-        purpose=purpose,
-        confirmed_duplicate_of=confirmed_duplicate_of,
-    )
-
-
-def numbered(number: int, amount_isk: int = 1_000) -> PaymentIntent:
-    """One of many payments that are no duplicates of each other: key and account of its own."""
-    return an_intent(f"order-{number:04}", amount_isk, iban=iban_of(f"{15926007000 + number:012}"))
-
-
-def a_record(
-    status: Status | None = Status.PENDING, *, state: ClaimState = ClaimState.CREATED, **fields: Any
-) -> PaymentRecord:
-    """What is known of one payment."""
-    given: dict[str, Any] = {
-        "idempotency_key": KEY,
-        "state": state,
-        "amount_isk": 1_000,
-        "creditor_name": "Kaffihúsið ehf.",
-        "masked_account": mask_account("IS" + BBAN),
-        "claimed_at": START,
-        "updated_at": START,
-        "payment_id": "pay-1" if state is ClaimState.CREATED else "",
-        "status": status if state is ClaimState.CREATED else None,
-    }
-    return PaymentRecord(**{**given, **fields})
-
-
-def only_blikks(status: Status | None = Status.PENDING, **fields: Any) -> Payment:
-    """What is known of a payment that is in no ledger of ours."""
-    given: dict[str, Any] = {"state": ClaimState.CREATED, "updated_at": START, "payment_id": "pay-77", "status": status}
-    return Payment(**{**given, **fields})
-
-
-def record_of(snapshot: Snapshot) -> PaymentRecord:
-    """The ledger's record of a payment that the service answered with."""
-    assert snapshot.record is not None, "only Blikk knows this payment"
-    return snapshot.record
-
-
-def answer(
-    status: Status = Status.DRAFT, url: str = "", *, payment_id: str = "", bank_text: str = ""
-) -> ChannelPayment:
-    """What Blikk says of a payment; without an id the channel gives it the next one."""
-    return ChannelPayment(payment_id, status, url, bank_text)
 
 
 def after(seconds: float, step: Step) -> Step:
@@ -236,64 +145,14 @@ class BreakableLedger(SqliteLedger):
     """The real ledger, of which a test can break single methods."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
         self.broken: set[str] = set()
+        super().__init__(path)
 
-    def _check(self, method: str) -> None:
-        if method in self.broken:
+    def __getattribute__(self, name: str) -> Any:
+        """Find the method, unless it is broken."""
+        if name in object.__getattribute__(self, "__dict__").get("broken", ()):
             raise LedgerUnavailable("The ledger cannot be used.")
-
-    def claim(
-        self, intent: PaymentIntent, decide: Callable[[Facts], None], *, window_minutes: int, now: datetime
-    ) -> Claim:
-        """See `Ledger.claim`."""
-        self._check("claim")
-        return super().claim(intent, decide, window_minutes=window_minutes, now=now)
-
-    def facts(self, intent: PaymentIntent, *, window_minutes: int, now: datetime) -> Facts:
-        """See `Ledger.facts`."""
-        self._check("facts")
-        return super().facts(intent, window_minutes=window_minutes, now=now)
-
-    def find_key(self, intent: PaymentIntent, *, now: datetime) -> PaymentRecord | None:
-        """See `Ledger.find_key`."""
-        self._check("find_key")
-        return super().find_key(intent, now=now)
-
-    def by_key(self, idempotency_key: str, *, now: datetime) -> PaymentRecord | None:
-        """See `Ledger.by_key`."""
-        self._check("by_key")
-        return super().by_key(idempotency_key, now=now)
-
-    def by_payment_id(self, payment_id: str, *, now: datetime) -> PaymentRecord | None:
-        """See `Ledger.by_payment_id`."""
-        self._check("by_payment_id")
-        return super().by_payment_id(payment_id, now=now)
-
-    def recent(self, only: Only = Only.ALL, *, limit: int, now: datetime) -> Recent:
-        """See `Ledger.recent`."""
-        self._check("recent")
-        return super().recent(only, limit=limit, now=now)
-
-    def created(self, idempotency_key: str, attempt: int, answer: ChannelPayment, *, now: datetime) -> PaymentRecord:
-        """See `Ledger.created`."""
-        self._check("created")
-        return super().created(idempotency_key, attempt, answer, now=now)
-
-    def refused(self, idempotency_key: str, attempt: int, *, code: str, bank_text: str, now: datetime) -> PaymentRecord:
-        """See `Ledger.refused`."""
-        self._check("refused")
-        return super().refused(idempotency_key, attempt, code=code, bank_text=bank_text, now=now)
-
-    def unknown(self, idempotency_key: str, attempt: int, *, reason: str, now: datetime) -> PaymentRecord:
-        """See `Ledger.unknown`."""
-        self._check("unknown")
-        return super().unknown(idempotency_key, attempt, reason=reason, now=now)
-
-    def seen(self, answer: ChannelPayment, *, now: datetime) -> PaymentRecord | None:
-        """See `Ledger.seen`."""
-        self._check("seen")
-        return super().seen(answer, now=now)
+        return super().__getattribute__(name)
 
 
 @dataclass

@@ -13,8 +13,8 @@ from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.ledger.sqlite.engine import SqliteEngine
-from tests.payments.doubles import START, service_over, virtual_time
-from tests.payments.ledger_factories import KEY, OTHER_KEY, intent
+from tests.payments.doubles import service_over, virtual_time
+from tests.payments.factories import KEY, NOON, OTHER_KEY, an_intent
 from tests.payments.racing import CountingBank
 
 T = TypeVar("T")
@@ -51,12 +51,12 @@ def lost_commits(place: str, folder: Path) -> Lost:
 
     async def pay() -> str:
         async with service_over(CountingBank(record), ledger) as service:
-            return (await service.create(intent(KEY, creditor_name=KEY))).payment.state.value
+            return (await service.create(an_intent(KEY, name=KEY))).payment.state.value
 
     with SqlLedger(lambda: AnswersLost(_engine(place))) as ledger:
         backend, options = virtual_time()
         state = anyio.run(pay, backend=backend, backend_options=options)
-        facts = ledger.facts(intent(OTHER_KEY), window_minutes=0, now=START)
+        facts = ledger.facts(an_intent(OTHER_KEY), window_minutes=0, now=NOON)
         return Lost(
             requests=len(record.read_text(encoding="utf-8").split()) if record.exists() else 0,
             state=state,

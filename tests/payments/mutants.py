@@ -241,7 +241,7 @@ MUTANTS: dict[str, Mutant] = {
         FoundBy.STEPS,
         apply_answer,
         {
-            "if record.status is Status.SUCCESS or (record.status in FAILED and answer.status is not Status.SUCCESS):": (
+            "if payment.status is Status.SUCCESS or (payment.status in FAILED and answer.status is not Status.SUCCESS):": (
                 "if False:"
             )
         },

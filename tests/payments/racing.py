@@ -27,7 +27,7 @@ from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.policy import Policy
 from blikk_payments.service import Blocking, Channel, PaymentService
-from tests.payments.ledger_factories import NOON, intent
+from tests.payments.factories import NOON, an_intent
 from tests.payments.mutants import MUTANTS, mutated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,7 +171,7 @@ async def _pay(entry: Entry) -> list[dict[str, Any]]:
 
         async def create(key: str) -> None:
             account = f"IS01592600{key[-2:].strip('-'):0>4}"
-            payment = intent(key, AMOUNT_ISK, account_key=account, creditor_name=key)
+            payment = an_intent(key, AMOUNT_ISK, account_key=account, name=key)
             try:
                 snapshot = await service.create(payment)
             except PaymentsError as error:

@@ -19,7 +19,7 @@ from blikk_payments.models import (
     QuestionKind,
 )
 from blikk_payments.policy import AllowedCreditor, Policy
-from tests.payments.doubles import (
+from tests.payments.factories import (
     BBAN,
     FOREIGN_IBAN,
     IBAN,

@@ -12,7 +12,7 @@ from blikk_payments.errors import PolicyDenied
 from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.policy import Policy
 from tests.payments.doubles import service_over
-from tests.payments.ledger_factories import NOON, intent
+from tests.payments.factories import NOON, an_intent
 from tests.payments.racing import (
     AMOUNT_ISK,
     CREATES,
@@ -57,7 +57,7 @@ def test_creates_that_race_for_the_last_room_never_exceed_the_limit(place: str, 
     assert set(raced.received.values()) == {1}
     assert told(raced) == ROOM_TAKEN
     with open_ledger(place if place.startswith("postgresql:") else Path(place)) as ledger:
-        facts = ledger.facts(intent("purchase-new"), window_minutes=0, now=NOON)
+        facts = ledger.facts(an_intent("purchase-new"), window_minutes=0, now=NOON)
         assert facts.reserved_today_isk == ROOM * AMOUNT_ISK
         assert ledger.verify() == []
 
@@ -75,7 +75,7 @@ async def test_creates_that_share_commits_race_no_worse(tmp_path: Path, anyio_ba
         async def create(key: str) -> None:
             try:
                 snapshot = await service.create(
-                    intent(key, AMOUNT_ISK, account_key=f"IS01592600{key[-2:]:0>4}", creditor_name=key)
+                    an_intent(key, AMOUNT_ISK, account_key=f"IS01592600{key[-2:]:0>4}", name=key)
                 )
             except PolicyDenied as error:
                 heard[error.code] += 1

@@ -16,17 +16,8 @@ from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState, PaymentRecord
 from blikk_payments.sending import Sender, Sending
-from tests.payments.doubles import (
-    LEDGER,
-    REAL_PATIENCE_SECONDS,
-    START,
-    ScriptedChannel,
-    after,
-    answer,
-    inline,
-    never,
-    numbered,
-)
+from tests.payments.doubles import LEDGER, REAL_PATIENCE_SECONDS, ScriptedChannel, after, inline, never
+from tests.payments.factories import NOON, answer, numbered
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])]
 
@@ -45,7 +36,7 @@ class Post:
         """Claim the next payment, and start to send it."""
         self.sent += 1
         intent = numbered(self.sent)
-        claim = self.ledger.claim(intent, lambda facts: None, window_minutes=0, now=START)
+        claim = self.ledger.claim(intent, lambda facts: None, window_minutes=0, now=NOON)
         order = PaymentOrder(intent.amount_isk, intent.creditor_name, intent.creditor_ssn, intent.creditor_iban)
         return self.sender.start(order, claim.record)
 
@@ -57,7 +48,7 @@ class Post:
 
     def kept(self, sending: Sending) -> ClaimState | None:
         """What the ledger says of it."""
-        record = self.ledger.by_key(sending.record.idempotency_key, now=START)
+        record = self.ledger.by_key(sending.record.idempotency_key, now=NOON)
         return record and record.state
 
 
@@ -69,7 +60,7 @@ async def posting(folder: Path) -> AsyncGenerator[Post]:
         # A payment that nobody sends would keep its caller for ever.
         with anyio.fail_after(REAL_PATIENCE_SECONDS):
             async with anyio.create_task_group() as tasks:
-                sender = Sender(channel=channel, ledger=ledger, tasks=tasks, now=lambda: START, run_blocking=inline)
+                sender = Sender(channel=channel, ledger=ledger, tasks=tasks, now=lambda: NOON, run_blocking=inline)
                 yield Post(sender, channel, ledger, tasks)
                 tasks.cancel_scope.cancel()
 
@@ -128,7 +119,7 @@ async def test_what_blikk_says_while_an_outcome_is_being_written_is_written_next
         sending = await post.send()
         await post.sender.write_again()
         assert sending.recorded
-        kept = post.ledger.by_key(sending.record.idempotency_key, now=START)
+        kept = post.ledger.by_key(sending.record.idempotency_key, now=NOON)
         assert (sending.record.status, kept and kept.status) == (Status.SUCCESS, Status.SUCCESS)
 
 

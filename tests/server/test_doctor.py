@@ -22,7 +22,8 @@ from blikk_mcp.settings.settings import PRODUCTION_URL, read_settings
 from blikk_payments.errors import OutcomeUnknown
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_sandbox.running import RunningSandbox
-from tests.payments.ledger_factories import allow, answer, intent
+from tests.payments.factories import an_intent, answer
+from tests.payments.ledgers import allow
 from tests.payments.loopback import as_json, http, loopback
 from tests.server.running import environment
 
@@ -157,7 +158,7 @@ def test_the_doctor_names_the_ledgers_path_and_makes_none(
 def claimed(path: Path) -> None:
     """A ledger with a payment in it."""
     with SqliteLedger(path) as ledger:
-        ledger.claim(intent("order-1"), allow, window_minutes=0, now=datetime.now(UTC))
+        ledger.claim(an_intent("order-1"), allow, window_minutes=0, now=datetime.now(UTC))
 
 
 def settings_with(path: Path) -> Any:
@@ -204,13 +205,13 @@ def test_a_stray_payment_is_reported_until_a_person_has_named_the_right_one(
     began = datetime.now(UTC)
     with SqliteLedger(Path(environ["BLIKK_LEDGER"]), environment="loopback") as ledger:
         for number, key in enumerate(("order-0001", "order-0002"), 1):
-            asked = intent(key, 100 * number, account_key=f"IS{number:012}")
+            asked = an_intent(key, 100 * number, account_key=f"IS{number:012}")
             ledger.claim(asked, allow, window_minutes=0, now=began)
             ledger.refused(key, 1, code="unauthorized", bank_text="", now=began)
             ledger.claim(asked, allow, window_minutes=0, now=began)
-            ledger.created(key, 2, answer(f"pay-{number}"), now=began)
+            ledger.created(key, 2, answer(payment_id=f"pay-{number}"), now=began)
         with pytest.raises(OutcomeUnknown):
-            ledger.created("order-0001", 1, answer("stray-1"), now=began)
+            ledger.created("order-0001", 1, answer(payment_id="stray-1"), now=began)
 
         def listed(*options: str) -> str:
             code, printed = doctor("list", *options, command="ledger", **environ)
@@ -224,7 +225,9 @@ def test_a_stray_payment_is_reported_until_a_person_has_named_the_right_one(
         assert words in doctor(**environ)[1]
         assert words in listed().replace("\n", " ")
         assert strays() == {"order-0001": True, "order-0002": False}
-        record = ledger.resolve_created("order-0001", answer("stray-1"), note="Anna looked", now=datetime.now(UTC))
+        record = ledger.resolve_created(
+            "order-0001", answer(payment_id="stray-1"), note="Anna looked", now=datetime.now(UTC)
+        )
         assert "stray_payment" not in record.warnings
         assert ledger.by_key("order-0001", now=datetime.now(UTC)) == record
     code, printed = doctor(**environ)

@@ -16,7 +16,8 @@ from blikk_mcp.commands.openapi import compare_schema
 from blikk_mcp.settings.settings import PRODUCTION_URL, read_settings
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.opening import SqliteLedger
-from tests.payments.ledger_factories import allow, intent
+from tests.payments.factories import an_intent
+from tests.payments.ledgers import allow
 from tests.payments.loopback import as_json, http, loopback
 from tests.server.in_process import blikk_mcp
 
@@ -61,7 +62,7 @@ def test_a_ledger_that_is_there_is_told_with_what_is_unresolved(tmp_path: Path) 
     """Fine, its history read or not; and what somebody has to look into."""
     path = tmp_path / "ledger.sqlite3"
     with SqliteLedger(path) as ledger:
-        ledger.claim(intent("order-1"), allow, window_minutes=0, now=datetime.now(UTC))
+        ledger.claim(an_intent("order-1"), allow, window_minutes=0, now=datetime.now(UTC))
     assert found(path) == [Finding("ok", f"ledger: can be written, nothing unresolved at {path}")]
     assert found(path, verify=True) == [
         Finding("ok", f"ledger: can be written, history intact, nothing unresolved at {path}")

@@ -20,7 +20,8 @@ from blikk_payments.ledger.opening import SqliteLedger
 from blikk_sandbox.running import RunningSandbox
 from blikk_tools.create_payment import CreatePaymentArguments
 from tests.expecting import assert_fields
-from tests.payments.ledger_factories import allow, answer, intent
+from tests.payments.factories import an_intent, answer
+from tests.payments.ledgers import allow
 from tests.sandbox_control import control, received
 from tests.server.in_process import blikk_mcp
 from tests.server.running import PAYMENT, call, connected, environment
@@ -332,7 +333,7 @@ async def test_another_blikks_ledger_pays_nothing_and_can_be_looked_at(
 ) -> None:
     """Sandbox and production never mix; our rule: nor in a file that the operator names for both."""
     with SqliteLedger(Path(environ["BLIKK_LEDGER"]), environment=environment_key(PRODUCTION_URL)) as ledger:
-        ledger.claim(intent("in production"), allow, window_minutes=0, now=datetime.now(UTC))
+        ledger.claim(an_intent("in production"), allow, window_minutes=0, now=datetime.now(UTC))
 
     async with connected(environ) as client:
         result = await call(client, "create_payment", PAYMENT)
@@ -354,7 +355,7 @@ def test_of_a_note_the_first_two_hundred_characters_are_kept_on_one_line_and_wit
     path = tmp_path / "state" / "ledger.sqlite3"
     long_ago = datetime.now(UTC) - timedelta(minutes=11)
     with SqliteLedger(path) as ledger:
-        ledger.claim(intent("order-1"), allow, window_minutes=0, now=long_ago)
+        ledger.claim(an_intent("order-1"), allow, window_minutes=0, now=long_ago)
         ledger.unknown("order-1", 1, reason="no answer", now=long_ago)
     environ = {"BLIKK_LEDGER": str(path), "BLIKK_API_KEY": key}
     pasted = f"Anna looked,\n  with {key} " + "x" * 300
@@ -375,7 +376,7 @@ def test_of_the_unknown_ones_the_newest_is_first_and_no_digest_is_shown_to_a_per
     now = datetime.now(UTC)
     with SqliteLedger(path) as ledger:
         for number in (1, 2, 3):
-            asked = intent(f"order-{number}", 100 * number, account_key=f"IS{number:012}")
+            asked = an_intent(f"order-{number}", 100 * number, account_key=f"IS{number:012}")
             at = now - timedelta(minutes=10 - number)
             ledger.claim(asked, allow, window_minutes=0, now=at)
             ledger.unknown(f"order-{number}", 1, reason="no answer", now=at)
@@ -393,9 +394,9 @@ def test_prune_counts_days_since_a_payment_last_changed(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     with SqliteLedger(path) as ledger:
         for number, ago in ((1, timedelta(hours=25)), (2, timedelta(hours=23))):
-            asked = intent(f"order-{number}", 100 * number, account_key=f"IS{number:012}")
+            asked = an_intent(f"order-{number}", 100 * number, account_key=f"IS{number:012}")
             ledger.claim(asked, allow, window_minutes=0, now=now - ago)
-            ledger.created(f"order-{number}", 1, answer(f"pay-{number}", Status.SUCCESS), now=now - ago)
+            ledger.created(f"order-{number}", 1, answer(Status.SUCCESS, payment_id=f"pay-{number}"), now=now - ago)
     environ = {"BLIKK_LEDGER": str(path)}
     pruned = blikk_mcp("ledger", "prune", "--older-than-days", "1", "--yes", environ=environ)
     assert pruned.stdout.startswith("1 payment(s)")

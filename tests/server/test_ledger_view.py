@@ -25,7 +25,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.ledger.protocol import HistoryEntry
 from blikk_payments.models import ClaimState, other_amount
 from tests.expecting import assert_fields
-from tests.payments.doubles import KEY, START, a_record
+from tests.payments.factories import KEY, NOON, a_record
 
 
 @pytest.mark.parametrize("status", [Status.SCA_REQUIRED, Status.USER_ONBOARDING_REQUIRED])
@@ -58,7 +58,7 @@ def test_another_amount_is_told_of_a_payment_that_is_there_and_an_unknown_one_is
 
 
 RECORDS = [
-    a_record(Status.SUCCESS, purpose="Coffee, and more", updated_at=START + timedelta(minutes=61)),
+    a_record(Status.SUCCESS, purpose="Coffee, and more", updated_at=NOON + timedelta(minutes=61)),
     a_record(state=ClaimState.UNKNOWN, idempotency_key="lost-0001", creditor_name="Þ" * 29, attempt=2),
     a_record(state=ClaimState.REFUSED, idempotency_key="refused-1", refusal_code="over_limit", amount_isk=1_234_567),
     a_record(Status.USER_ONBOARDING_REQUIRED, idempotency_key="-odd-key", warnings=("foreign_iban", "equal_payment")),
@@ -66,8 +66,8 @@ RECORDS = [
     a_record(Status.REJECTED, idempotency_key="rejected-1", creditor_name="", masked_account=""),
 ]
 HISTORY = [
-    HistoryEntry(1, "lost-0001", START, "claimed", {"attempt": "1", "request_digest": "abc"}, "h1"),
-    HistoryEntry(2, "lost-0001", START + timedelta(seconds=1), "unknown", {"reason": "no answer", "note": "x"}, "h2"),
+    HistoryEntry(1, "lost-0001", NOON, "claimed", {"attempt": "1", "request_digest": "abc"}, "h1"),
+    HistoryEntry(2, "lost-0001", NOON + timedelta(seconds=1), "unknown", {"reason": "no answer", "note": "x"}, "h2"),
 ]
 
 

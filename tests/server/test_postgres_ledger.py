@@ -12,7 +12,8 @@ import pytest
 
 from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_sandbox.running import RunningSandbox
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, intent
+from tests.payments.factories import KEY, NOON, OTHER_KEY, an_intent, answer
+from tests.payments.ledgers import allow
 from tests.postgres import PostgresServer
 from tests.sandbox_control import received
 from tests.server.in_process import blikk_mcp
@@ -68,9 +69,9 @@ def test_a_copy_is_the_ledger_itself(postgres: PostgresServer, tmp_path: Path) -
     """Rows, history and the fingerprints' key: a known key is known there, and the history goes on."""
     path, address = tmp_path / "state" / "ledger.sqlite3", postgres.database()
     with SqliteLedger(path, environment="loopback") as ledger:
-        ledger.claim(intent(), allow, window_minutes=0, now=NOON)
-        ledger.created(KEY, 1, answer(), now=NOON)
-        ledger.claim(intent(OTHER_KEY), allow, window_minutes=0, now=NOON)
+        ledger.claim(an_intent(), allow, window_minutes=0, now=NOON)
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON)
+        ledger.claim(an_intent(OTHER_KEY), allow, window_minutes=0, now=NOON)
         before = list(ledger.records(now=NOON)), ledger.history(KEY)
 
     ended = blikk_mcp("ledger", "copy", str(path), address, environ={})
@@ -79,8 +80,8 @@ def test_a_copy_is_the_ledger_itself(postgres: PostgresServer, tmp_path: Path) -
     assert ended.stdout.startswith("2 payment(s) copied, and the copy adds up.")
     with open_ledger(address, environment="loopback") as copy:
         assert (list(copy.records(now=NOON)), copy.history(KEY)) == before
-        assert not copy.claim(intent(), allow, window_minutes=0, now=NOON).fresh
-        assert copy.claim(intent("order-0003"), allow, window_minutes=0, now=NOON).fresh
+        assert not copy.claim(an_intent(), allow, window_minutes=0, now=NOON).fresh
+        assert copy.claim(an_intent("order-0003"), allow, window_minutes=0, now=NOON).fresh
         assert copy.verify() == []
     again = blikk_mcp("ledger", "copy", str(path), address, environ={})
     assert again.returncode == 1

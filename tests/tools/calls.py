@@ -22,7 +22,8 @@ from blikk_tools.phrases import Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, approval_step, of_snapshot, output_schema
 from blikk_tools.tool import Call, Reply, WaitLimits
-from tests.payments.doubles import IBAN, KENNITALA, KEY, LEDGER, ServiceHarness, Step, paying
+from tests.payments.doubles import LEDGER, ServiceHarness, Step, paying
+from tests.payments.factories import IBAN, KENNITALA, KEY
 
 TOOLS = catalog(read_only=False)
 LANGUAGES: tuple[Language, ...] = get_args(Language)

@@ -11,16 +11,7 @@ from blikk_payments.models import PaymentIntent
 from blikk_tools.arguments import MAX_COMPLAINTS, InvalidArguments, checked
 from blikk_tools.create_payment import CreatePaymentArguments
 from tests.expecting import assert_fields
-from tests.payments.doubles import (
-    BBAN,
-    FOREIGN_IBAN,
-    IBAN,
-    KENNITALA,
-    KEY,
-    OTHER_KENNITALA,
-    an_intent,
-    iban_of,
-)
+from tests.payments.factories import BBAN, FOREIGN_IBAN, IBAN, KENNITALA, KEY, OTHER_KENNITALA, an_intent, iban_of
 from tests.tools.calls import arguments, desk
 
 pytestmark = pytest.mark.anyio

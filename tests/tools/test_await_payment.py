@@ -15,7 +15,8 @@ from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_tools.link_history import Answer, LinkHistory, Opener
 from tests.expecting import assert_fields
-from tests.payments.doubles import LINK, NEWER_LINK, Step, after, answer, never, unread
+from tests.payments.doubles import Step, after, never, unread
+from tests.payments.factories import LINK, NEWER_LINK, answer
 from tests.tools.calls import ToolHarness, arguments, desk
 
 pytestmark = pytest.mark.anyio

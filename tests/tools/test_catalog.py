@@ -16,7 +16,8 @@ from blikk_payments.channel.errors import Uncertain
 from blikk_payments.channel.wire import Status
 from blikk_tools.catalog import catalog
 from blikk_tools.tool import Annotations, Tool
-from tests.payments.doubles import KEY, LINK, Step, answer, unread
+from tests.payments.doubles import Step, unread
+from tests.payments.factories import KEY, LINK, answer
 from tests.tools.calls import TOOLS, arguments, desk
 
 NAMES = ["create_payment", "get_payment_status", "await_payment", "list_payments"]

@@ -10,7 +10,7 @@ import pytest
 from blikk_payments.channel.errors import Refused, Uncertain
 from blikk_payments.channel.wire import Status
 from tests.expecting import assert_fields
-from tests.payments.doubles import KENNITALA, KEY, LINK, OTHER_BBAN, OTHER_KEY, answer, iban_of
+from tests.payments.factories import KENNITALA, KEY, LINK, OTHER_BBAN, OTHER_KEY, answer, iban_of
 from tests.tools.calls import arguments, desk
 
 pytestmark = pytest.mark.anyio

@@ -21,7 +21,8 @@ from blikk_tools.phrases import PERSON, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result, output_schema
 from tests.expecting import assert_fields
-from tests.payments.doubles import (
+from tests.payments.doubles import Step, unread
+from tests.payments.factories import (
     BBAN,
     FOREIGN_IBAN,
     IBAN,
@@ -32,12 +33,10 @@ from tests.payments.doubles import (
     OTHER_BBAN,
     OTHER_KENNITALA,
     OTHER_KEY,
-    Step,
     a_record,
     answer,
     iban_of,
     only_blikks,
-    unread,
 )
 from tests.tools.calls import ERROR_CODES, LANGUAGES, SHAPE, TOOLS, ToolHarness, arguments, desk, in_shape, result_of
 

@@ -14,7 +14,7 @@ from blikk_tools.instructions import Presentation, Shown
 from blikk_tools.link_history import MAX_PAYMENTS, LinkHistory
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
-from tests.payments.doubles import LINK, NEWER_LINK, answer
+from tests.payments.factories import LINK, NEWER_LINK, answer
 from tests.tools.calls import LANGUAGES, ToolHarness, arguments, desk
 
 BY_ID = {"payment_id": "pay-1"}

@@ -34,7 +34,7 @@ from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
-from tests.payments.doubles import KENNITALA, KEY, LINK, a_record, only_blikks
+from tests.payments.factories import KENNITALA, KEY, LINK, a_record, only_blikks
 from tests.tools.calls import LANGUAGES, arguments, result_of
 
 FOLDER = Path(__file__).parent / "snapshots"

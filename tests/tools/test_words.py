@@ -23,7 +23,7 @@ from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, QUOTES, WARNINGS, Language
 from blikk_tools.refusal import of_error
 from blikk_tools.result import Result
-from tests.payments.doubles import BBAN, KENNITALA, KEY, LINK, a_record, only_blikks
+from tests.payments.factories import BBAN, KENNITALA, KEY, LINK, a_record, only_blikks
 from tests.tools.calls import ERROR_CODES, LANGUAGES, result_of
 
 ENVIRONMENTS = ["production", "stage", "sandbox", "custom"]

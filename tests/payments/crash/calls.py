@@ -20,7 +20,7 @@ from blikk_payments.policy import Policy
 from blikk_payments.service import Channel, PaymentService
 from blikk_payments.snapshot import Snapshot
 from tests.payments.crash.bank import SlowBank
-from tests.payments.ledger_factories import NOON, at, intent
+from tests.payments.factories import NOON, an_intent, at
 
 KEY, NEW_KEY, EARLIER_KEY = "purchase-1", "purchase-1-again", "earlier-purchase"
 SEVERAL = ("purchase-2", KEY, "purchase-3", "purchase-4")
@@ -109,7 +109,7 @@ class Folder:
         amount_isk = 1000 + (SEVERAL.index(key) + 1 if key in SEVERAL and key != KEY else 0)
         # Each of `SEVERAL` to an account of its own: one that is unknown would hold up the others.
         account = f"IS01592600765{SEVERAL.index(key)}" if key in SEVERAL and key != KEY else ACCOUNT
-        return intent(key, amount_isk, account_key=account, creditor_name=f"{self.name} {key}")
+        return an_intent(key, amount_isk, account_key=account, name=f"{self.name} {key}")
 
 
 def _never(seconds: float, call: Callable[[], None]) -> Callable[[], None]:

@@ -19,7 +19,7 @@ from blikk_payments.service import Channel, PaymentService
 from tests.payments.crash.bank import Entry
 from tests.payments.crash.calls import KEY, Folder, Story, opened, outcome, run
 from tests.payments.crash.oracle import made_for
-from tests.payments.ledger_factories import at
+from tests.payments.factories import at
 
 TOO_YOUNG, STILL_ALIVE = "less than 10 minutes ago", "has not ended"
 """What the operator is told, one after the other."""

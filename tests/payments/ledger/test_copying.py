@@ -13,7 +13,8 @@ from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sql import copying
 from blikk_payments.ledger.sqlite.engine import SqliteEngine
-from tests.payments.ledger_factories import KEY, NOON, allow, answer, at, claim, empty_ledger, intent
+from tests.payments.factories import KEY, NOON, an_intent, answer, at
+from tests.payments.ledgers import allow, claim, empty_ledger
 
 ENVIRONMENT = "loopback"
 ROWS_AT_ONCE = 3
@@ -32,8 +33,8 @@ def source(tmp_path: Path) -> Path:
     with SqliteLedger(path, environment=ENVIRONMENT) as ledger:
         for number in range(2 * ROWS_AT_ONCE + 1):
             key, day = f"order-1{number:03}", at(86_400 * number)
-            ledger.claim(intent(key, creditor_name=f"Name {number}"), allow, window_minutes=0, now=day)
-            ledger.created(key, 1, answer(f"blikk-{number}"), now=day)
+            ledger.claim(an_intent(key, name=f"Name {number}"), allow, window_minutes=0, now=day)
+            ledger.created(key, 1, answer(payment_id=f"blikk-{number}"), now=day)
     return path
 
 
@@ -68,7 +69,7 @@ def test_a_copy_has_every_row_however_many_there_are(source: Path, target: Path)
         other.by_key(KEY, now=NOON)
     with SqliteLedger(target, environment=ENVIRONMENT) as ledger:
         assert ledger.verify() == []
-        assert ledger.claim(intent(), allow, window_minutes=0, now=NOON).fresh
+        assert ledger.claim(an_intent(), allow, window_minutes=0, now=NOON).fresh
         assert ledger.verify() == []
 
 
@@ -91,7 +92,7 @@ def _with_a_row(statement: str) -> Callable[[Path], None]:
         _with_a_payment,
         _with_a_row("INSERT INTO meta (name, value) VALUES ('blikk', 'loopback')"),
         _with_a_row("INSERT INTO payees VALUES ('look', 'account', 'spelling')"),
-        _with_a_row("INSERT INTO days VALUES ('2026-03-14', 1)"),
+        _with_a_row("INSERT INTO days VALUES ('2026-03-02', 1)"),
         _with_a_row("INSERT INTO history VALUES (1, 'order-0001', '', '', '{}', '', '')"),
     ],
     ids=["a payment", "a Blikk", "a payee", "a day", "a history"],

@@ -14,7 +14,8 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.history import Event, broken_links, canonical_json, digest, genesis, next_entry
 from blikk_payments.ledger.opening import SqliteLedger
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, at, intent
+from tests.payments.factories import KEY, NOON, OTHER_KEY, an_intent, answer, at
+from tests.payments.ledgers import allow
 
 
 @pytest.fixture
@@ -22,16 +23,16 @@ def path(tmp_path: Path) -> Path:
     """A ledger in which every kind of event has happened."""
     path = tmp_path / "ledger.sqlite3"
     with SqliteLedger(path) as ledger:
-        ledger.claim(intent(), allow, window_minutes=0, now=NOON)
-        ledger.created(KEY, 1, answer("blikk-1", Status.DRAFT, "https://bank.is/1"), now=at(1))
-        ledger.seen(answer("blikk-1", Status.PENDING), now=at(2))
-        ledger.claim(intent(OTHER_KEY, 500), allow, window_minutes=0, now=at(3))
+        ledger.claim(an_intent(), allow, window_minutes=0, now=NOON)
+        ledger.created(KEY, 1, answer(Status.DRAFT, "https://bank.is/1", payment_id="blikk-1"), now=at(1))
+        ledger.seen(answer(Status.PENDING, payment_id="blikk-1"), now=at(2))
+        ledger.claim(an_intent(OTHER_KEY, 500), allow, window_minutes=0, now=at(3))
         ledger.refused(OTHER_KEY, 1, code="unauthorized", bank_text="", now=at(4))
-        ledger.claim(intent(OTHER_KEY, 600), allow, window_minutes=0, now=at(5))
+        ledger.claim(an_intent(OTHER_KEY, 600), allow, window_minutes=0, now=at(5))
         ledger.unknown(OTHER_KEY, 2, reason="no answer", now=at(6))
         ledger.resolve_not_created(OTHER_KEY, note="not in portal", now=at(607))
         ledger.prune(before=at(700), now=at(701))
-        ledger.claim(intent("order-0003", 700), allow, window_minutes=0, now=at(702))
+        ledger.claim(an_intent("order-0003", 700), allow, window_minutes=0, now=at(702))
     return path
 
 
@@ -92,8 +93,8 @@ def test_an_untouched_ledger_has_nothing_to_report(path: Path) -> None:
         ("UPDATE payments SET idempotency_key = 'order-0009' WHERE payment_id != ''", "order-0009 has no history"),
         ("UPDATE payments SET holds = 0 WHERE idempotency_key = 'order-0001'", "order-0001 is not counted"),
         ("DELETE FROM payments WHERE idempotency_key = 'order-0002'", "order-0002 is in the history, but"),
-        ("UPDATE days SET reserved_isk = 0", "sum kept for 2026-03-14 differs"),
-        ("DELETE FROM days", "sum kept for 2026-03-14 differs"),
+        ("UPDATE days SET reserved_isk = 0", "sum kept for 2026-03-02 differs"),
+        ("DELETE FROM days", "sum kept for 2026-03-02 differs"),
         ("UPDATE meta SET value = '1:' WHERE name = 'head'", "row 1 was written last"),
         ("UPDATE meta SET value = lower(hex(randomblob(32))) WHERE name = 'fingerprint_key'", "row 1 does not follow"),
     ],
@@ -127,7 +128,7 @@ def test_what_no_longer_makes_sense_makes_the_ledger_unavailable(path: Path, sta
         with suppress(LedgerUnavailable):
             assert ledger.verify()
         with pytest.raises(LedgerUnavailable):
-            _ = [ledger.claim(intent(key), allow, window_minutes=0, now=at(200)) for key in (KEY, "order-0009")]
+            _ = [ledger.claim(an_intent(key), allow, window_minutes=0, now=at(200)) for key in (KEY, "order-0009")]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_what_no_longer_makes_sense_makes_the_ledger_unavailable(path: Path, sta
 def test_a_payee_that_was_made_forgotten_is_found(path: Path, statement: str) -> None:
     """Whoever forges a name could otherwise take away what it is compared with."""
     with SqliteLedger(path) as ledger:
-        ledger.created("order-0003", 1, answer("blikk-3"), now=at(103))
+        ledger.created("order-0003", 1, answer(payment_id="blikk-3"), now=at(103))
         assert ledger.verify() == []
     edit(path, statement)
 

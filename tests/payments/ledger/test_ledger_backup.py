@@ -11,7 +11,8 @@ import pytest
 
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.opening import SqliteLedger
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, answer, at, claim
+from tests.payments.factories import KEY, NOON, OTHER_KEY, answer, at
+from tests.payments.ledgers import claim
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_a_backup_of_a_ledger_in_use_holds_what_lay_in_its_log(path: Path, tmp_p
     target = tmp_path / "copy.sqlite3"
     with SqliteLedger(path) as ledger:
         claim(ledger)
-        ledger.created(KEY, 1, answer(), now=at(1))
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=at(1))
         ledger.back_up(target)
         claim(ledger, OTHER_KEY)
 

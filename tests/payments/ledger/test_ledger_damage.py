@@ -21,21 +21,10 @@ from blikk_payments.ledger.protocol import Claim, Ledger
 from blikk_payments.ledger.sqlite.schema import MIGRATIONS
 from blikk_payments.models import ClaimState, Facts
 from tests.missing import unavailable
-from tests.payments.ledger_factories import (
-    KEY,
-    NOON,
-    OTHER_KEY,
-    allow,
-    answer,
-    at,
-    full_disk,
-    gone_process,
-    in_child,
-    intent,
-    lookalike,
-)
+from tests.payments.factories import KEY, NOON, OTHER_KEY, an_intent, answer, at, lookalike
+from tests.payments.ledgers import allow, full_disk, gone_process, in_child
 
-FIRST = intent(purpose="x" * 100)
+FIRST = an_intent(purpose="x" * 100)
 NOBODY = 65534
 """The user id of nobody in particular."""
 
@@ -46,9 +35,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "ledger.sqlite3"
     with SqliteLedger(path) as ledger:
         ledger.claim(FIRST, allow, window_minutes=0, now=NOON)
-        ledger.created(KEY, 1, answer("blikk-1"), now=NOON)
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON)
         for number in range(200):
-            ledger.claim(intent(f"filler-{number}"), allow, window_minutes=0, now=NOON)
+            ledger.claim(an_intent(f"filler-{number}"), allow, window_minutes=0, now=NOON)
     return path
 
 
@@ -61,7 +50,7 @@ def path(whole: Path, tmp_path: Path) -> Path:
 
 
 def claim(ledger: Ledger, key: str = OTHER_KEY) -> Claim:
-    return ledger.claim(intent(key), allow, window_minutes=0, now=at(1))
+    return ledger.claim(an_intent(key), allow, window_minutes=0, now=at(1))
 
 
 def assert_unavailable(path: Path, words: str) -> None:
@@ -101,7 +90,7 @@ def test_a_full_ledger_claims_nothing_and_goes_on_when_there_is_room(
         unclaimed = 0
         for number in range(50):
             try:
-                ledger.claim(intent(f"late-{number}"), decided.append, window_minutes=0, now=at(1))
+                ledger.claim(an_intent(f"late-{number}"), decided.append, window_minutes=0, now=at(1))
             except LedgerUnavailable as error:
                 assert "disk is full" in error.message  # noqa: PT017 - not every one fails
                 unclaimed += 1
@@ -241,7 +230,9 @@ def test_a_task_that_hangs_in_the_ledger_holds_up_the_others_for_a_bounded_time(
         leave.wait()
 
     with SqliteLedger(path, busy_timeout_seconds=0.05) as ledger:
-        holder = threading.Thread(target=lambda: ledger.claim(intent("slow-0001"), hang, window_minutes=0, now=at(1)))
+        holder = threading.Thread(
+            target=lambda: ledger.claim(an_intent("slow-0001"), hang, window_minutes=0, now=at(1))
+        )
         holder.start()
         entered.wait()
         with pytest.raises(LedgerUnavailable, match="busy with another task"):
@@ -529,7 +520,7 @@ EVERY_READ: dict[str, Callable[[SqliteLedger], object]] = {
     "by_payment_id": lambda ledger: ledger.by_payment_id("blikk-1", now=NOON),
     "facts": lambda ledger: ledger.facts(FIRST, window_minutes=1440, now=NOON),
     "failed_equals": lambda ledger: ledger.failed_equals(FIRST, since=NOON),
-    "seen without news": lambda ledger: ledger.seen(answer(), now=NOON),
+    "seen without news": lambda ledger: ledger.seen(answer(payment_id="blikk-1"), now=NOON),
     "recent": lambda ledger: ledger.recent(limit=1, now=NOON),
     "records": lambda ledger: next(iter(ledger.records(now=NOON))),
     "history": lambda ledger: ledger.history(KEY),
@@ -573,11 +564,11 @@ def test_an_outcome_that_cannot_be_written_leaves_the_claim_as_it_was(path: Path
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(LedgerUnavailable):
-                ledger.created(OTHER_KEY, 1, answer("blikk-2"), now=at(2))
+                ledger.created(OTHER_KEY, 1, answer(payment_id="blikk-2"), now=at(2))
         assert claimed == ledger.by_key(OTHER_KEY, now=at(3))
         late = ledger.by_key(OTHER_KEY, now=at(60))
         assert late == replace(claimed, state=ClaimState.UNKNOWN, updated_at=at(60))
-        assert ledger.created(OTHER_KEY, 1, answer("blikk-2"), now=at(61)).payment_id == "blikk-2"
+        assert ledger.created(OTHER_KEY, 1, answer(payment_id="blikk-2"), now=at(61)).payment_id == "blikk-2"
 
 
 def _make_version_1(path: Path) -> None:

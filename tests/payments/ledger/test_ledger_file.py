@@ -17,18 +17,8 @@ from blikk_payments.errors import LedgerUnavailable, PolicyDenied
 from blikk_payments.ledger.location import default_ledger_path, environment_key
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import Facts
-from tests.payments.ledger_factories import (
-    ACCOUNT,
-    KEY,
-    NOON,
-    SSN,
-    allow,
-    answer,
-    at,
-    every_connection,
-    heard_statements,
-    intent,
-)
+from tests.payments.factories import ACCOUNT, KENNITALA, KEY, NOON, an_intent, answer, at
+from tests.payments.ledgers import allow, every_connection, heard_statements
 
 STATE = Path("/state")
 
@@ -40,7 +30,7 @@ def test_only_the_owner_can_read_the_ledger_whatever_the_umask(tmp_path: Path, u
     before = os.umask(umask)
     try:
         with SqliteLedger(folder / "ledger.sqlite3") as ledger:
-            ledger.claim(intent(), allow, window_minutes=0, now=NOON)
+            ledger.claim(an_intent(), allow, window_minutes=0, now=NOON)
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
     finally:
         os.umask(before)
@@ -75,7 +65,7 @@ def test_neither_account_nor_kennitala_is_in_the_file(tmp_path: Path) -> None:
     content = path.read_bytes()
 
     assert KEY.encode() in content
-    assert SSN.encode() not in content
+    assert KENNITALA.encode() not in content
     assert ACCOUNT[2:].encode() not in content
 
 
@@ -100,8 +90,8 @@ def test_what_was_pruned_is_not_left_in_the_file_or_its_log(tmp_path: Path, monk
     path = tmp_path / "ledger.sqlite3"
     every_connection(monkeypatch, lambda connection: connection.execute("PRAGMA secure_delete=OFF").fetchall())
     with SqliteLedger(path) as ledger:
-        ledger.claim(intent(creditor_name="Sigríður", purpose="secret"), allow, window_minutes=0, now=NOON)
-        ledger.created(KEY, 1, answer("blikk-1", Status.SUCCESS, "https://bank.is/hidden"), now=NOON)
+        ledger.claim(an_intent(name="Sigríður", purpose="secret"), allow, window_minutes=0, now=NOON)
+        ledger.created(KEY, 1, answer(Status.SUCCESS, "https://bank.is/hidden", payment_id="blikk-1"), now=NOON)
         ledger.prune(before=at(1), now=at(2))
         content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
@@ -115,15 +105,15 @@ def test_a_create_costs_two_durable_commits_and_a_poll_without_news_none(tmp_pat
     with SqliteLedger(path) as ledger:
         ledger.verify()
         commits = [_log_commits(path)]
-        ledger.claim(intent(), allow, window_minutes=1440, now=NOON)
+        ledger.claim(an_intent(), allow, window_minutes=1440, now=NOON)
         commits.append(_log_commits(path))
-        ledger.created(KEY, 1, answer("blikk-1"), now=NOON)
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON)
         commits.append(_log_commits(path))
-        ledger.seen(answer("blikk-1"), now=at(1))
-        ledger.claim(intent(), allow, window_minutes=1440, now=at(1))
-        ledger.facts(intent("order-9"), window_minutes=1440, now=at(1))
+        ledger.seen(answer(payment_id="blikk-1"), now=at(1))
+        ledger.claim(an_intent(), allow, window_minutes=1440, now=at(1))
+        ledger.facts(an_intent("order-9"), window_minutes=1440, now=at(1))
         commits.append(_log_commits(path))
-        ledger.seen(answer("blikk-1", Status.PENDING), now=at(2))
+        ledger.seen(answer(Status.PENDING, payment_id="blikk-1"), now=at(2))
         commits.append(_log_commits(path))
 
     assert [after - before for before, after in pairwise(commits)] == [1, 1, 0, 1]
@@ -136,12 +126,12 @@ def test_nothing_that_a_create_asks_is_looked_for_among_all_payments(tmp_path: P
         new.check_writable()
     with pytest.MonkeyPatch.context() as patch, SqliteLedger(path) as ledger:
         statements = heard_statements(patch)
-        ledger.find_key(intent(), now=NOON)
-        ledger.failed_equals(intent(), since=NOON)
-        ledger.facts(intent(), window_minutes=1440, now=NOON)
-        ledger.claim(intent(), allow, window_minutes=1440, now=NOON)
-        ledger.created(KEY, 1, answer("blikk-1"), now=NOON)
-        ledger.seen(answer("blikk-1", Status.SUCCESS), now=at(1))
+        ledger.find_key(an_intent(), now=NOON)
+        ledger.failed_equals(an_intent(), since=NOON)
+        ledger.facts(an_intent(), window_minutes=1440, now=NOON)
+        ledger.claim(an_intent(), allow, window_minutes=1440, now=NOON)
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON)
+        ledger.seen(answer(Status.SUCCESS, payment_id="blikk-1"), now=at(1))
         ledger.by_payment_id("blikk-1", now=at(2))
         ledger.stray_keys()
     with closing(sqlite3.connect(path)) as connection:
@@ -165,7 +155,7 @@ def test_commits_are_as_durable_as_sqlite_can_make_them(tmp_path: Path) -> None:
     """WAL with `synchronous=FULL`."""
     with pytest.MonkeyPatch.context() as patch, SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
         statements = heard_statements(patch)
-        ledger.claim(intent(), allow, window_minutes=0, now=NOON)
+        ledger.claim(an_intent(), allow, window_minutes=0, now=NOON)
 
     assert "PRAGMA journal_mode=WAL" in statements
     assert "PRAGMA synchronous=FULL" in statements
@@ -225,11 +215,11 @@ def test_one_ledger_never_holds_two_blikks(tmp_path: Path, first: str, other: st
 
     with SqliteLedger(path, environment=environment_key(other)) as ledger:
         with pytest.raises(LedgerUnavailable, match="another base URL"):
-            ledger.claim(intent("purchase-2"), allow, window_minutes=0, now=NOON)
+            ledger.claim(an_intent("purchase-2"), allow, window_minutes=0, now=NOON)
         with pytest.raises(LedgerUnavailable, match="another base URL"):
-            ledger.by_key(intent().idempotency_key, now=NOON)
+            ledger.by_key(an_intent().idempotency_key, now=NOON)
     with SqliteLedger(path, environment=environment_key(first)) as ledger:
-        assert [record.idempotency_key for record in ledger.records(now=NOON)] == [intent().idempotency_key]
+        assert [record.idempotency_key for record in ledger.records(now=NOON)] == [an_intent().idempotency_key]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +236,7 @@ def test_a_ledger_is_open_to_its_own_blikk_however_that_is_written(tmp_path: Pat
     path = _ledger_with_one_claim(tmp_path, environment_key(first))
 
     with SqliteLedger(path, environment=environment_key(same)) as ledger:
-        assert ledger.by_key(intent().idempotency_key, now=NOON) is not None
+        assert ledger.by_key(an_intent().idempotency_key, now=NOON) is not None
 
 
 def test_only_a_payment_ties_a_ledger(tmp_path: Path) -> None:
@@ -259,19 +249,19 @@ def test_only_a_payment_ties_a_ledger(tmp_path: Path) -> None:
     with SqliteLedger(path, environment="first") as first, SqliteLedger(path, environment="second") as second:
         first.check_writable()
         with pytest.raises(PolicyDenied):
-            first.claim(intent("purchase-2"), deny, window_minutes=0, now=NOON)
+            first.claim(an_intent("purchase-2"), deny, window_minutes=0, now=NOON)
         for key in ("purchase-3", "purchase-4"):
-            second.claim(intent(key), allow, window_minutes=0, now=NOON)
+            second.claim(an_intent(key), allow, window_minutes=0, now=NOON)
         # It has been open since before the ledger was tied.
         with pytest.raises(LedgerUnavailable, match="another base URL"):
-            first.claim(intent("purchase-3"), allow, window_minutes=0, now=NOON)
+            first.claim(an_intent("purchase-3"), allow, window_minutes=0, now=NOON)
         assert second.verify() == []
 
 
 def _ledger_with_one_claim(folder: Path, blikk: str = "") -> Path:
     path = folder / "ledger.sqlite3"
     with SqliteLedger(path, environment=blikk) as ledger:
-        ledger.claim(intent(), allow, window_minutes=0, now=NOON)
+        ledger.claim(an_intent(), allow, window_minutes=0, now=NOON)
     return path
 
 
@@ -291,9 +281,9 @@ def test_a_create_reads_through_no_table(tmp_path: Path, monkeypatch: pytest.Mon
     with SqliteLedger(path) as ledger:
         ledger.check_writable()
         statements.clear()
-        ledger.find_key(intent(), now=NOON)
-        ledger.claim(intent(), allow, window_minutes=1440, now=NOON)
-        ledger.created(KEY, 1, answer(), now=NOON)
+        ledger.find_key(an_intent(), now=NOON)
+        ledger.claim(an_intent(), allow, window_minutes=1440, now=NOON)
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON)
     asked = [one for one in statements if one.startswith(("SELECT", "UPDATE"))]
     assert len(asked) > 10
     with closing(sqlite3.connect(path)) as connection:

@@ -14,7 +14,8 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.sqlite.engine import FOLD_AFTER_SECONDS
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, answer, at, claim, empty_ledger
+from tests.payments.factories import KEY, NOON, OTHER_KEY, answer, at
+from tests.payments.ledgers import claim, empty_ledger
 
 
 class Clock:
@@ -181,7 +182,7 @@ def test_an_older_copy_in_the_ledgers_place_is_refused(path: Path, lacks_one_cha
         if lacks_one_change:
             ledger.close()
             old = path.read_bytes()
-        ledger.created(KEY, 1, answer(), now=at(1))
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=at(1))
         ledger.close()
         path.write_bytes(old)
         with pytest.raises(LedgerUnavailable, match="forgotten payments"):
@@ -190,11 +191,13 @@ def test_an_older_copy_in_the_ledgers_place_is_refused(path: Path, lacks_one_cha
 
 EVERY_WRITE: dict[str, Callable[[SqliteLedger], object]] = {
     "claim": claim,
-    "created": lambda ledger: ledger.created(OTHER_KEY, 1, answer("blikk-2"), now=at(1)),
+    "created": lambda ledger: ledger.created(OTHER_KEY, 1, answer(payment_id="blikk-2"), now=at(1)),
     "refused": lambda ledger: ledger.refused(OTHER_KEY, 1, code="unauthorized", bank_text="", now=at(1)),
     "unknown": lambda ledger: ledger.unknown(OTHER_KEY, 1, reason="no answer", now=at(1)),
-    "seen": lambda ledger: ledger.seen(answer(status=Status.SUCCESS), now=at(1)),
-    "resolve_created": lambda ledger: ledger.resolve_created(OTHER_KEY, answer("blikk-2"), note="", now=at(3600)),
+    "seen": lambda ledger: ledger.seen(answer(payment_id="blikk-1", status=Status.SUCCESS), now=at(1)),
+    "resolve_created": lambda ledger: ledger.resolve_created(
+        OTHER_KEY, answer(payment_id="blikk-2"), note="", now=at(3600)
+    ),
     "resolve_not_created": lambda ledger: ledger.resolve_not_created(OTHER_KEY, note="", now=at(3600)),
     "prune": lambda ledger: ledger.prune(before=at(3600), now=at(3600)),
     "check_writable": lambda ledger: ledger.check_writable(),
@@ -206,7 +209,7 @@ def test_nothing_is_written_into_an_older_copy(path: Path, write: str) -> None:
     """What was decided by a ledger that has forgotten may be wrong: an operator's word too."""
     with SqliteLedger(path) as ledger:
         claim(ledger)
-        ledger.created(KEY, 1, answer(), now=NOON)
+        ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON)
         claim(ledger, OTHER_KEY)
         ledger.close()
         old = path.read_bytes()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from blikk_payments.ledger.opening import open_ledger
-from tests.payments.ledger_factories import NOON, intent, race
+from tests.payments.factories import NOON, an_intent
+from tests.payments.ledgers import race
 
 PROCESSES, THREADS = 4, 10
 EVERYBODY = PROCESSES * THREADS
@@ -51,5 +52,5 @@ def test_payments_that_race_for_the_last_room_never_exceed_the_limit(place: Path
 
     assert results == {True: 10, "over_limit": EVERYBODY - 10}
     with open_ledger(place) as ledger:
-        assert ledger.facts(intent("order-new"), window_minutes=0, now=NOON).reserved_today_isk == 1000
+        assert ledger.facts(an_intent("order-new"), window_minutes=0, now=NOON).reserved_today_isk == 1000
         assert ledger.verify() == []

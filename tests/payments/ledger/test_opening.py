@@ -8,7 +8,8 @@ import pytest
 
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.opening import open_ledger
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, claim, gone_process
+from tests.payments.factories import KEY, NOON, OTHER_KEY
+from tests.payments.ledgers import claim, gone_process
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -30,7 +30,8 @@ from blikk_payments.ledger.sql.ledger import SqlLedger
 from blikk_payments.ledger.sql.rows import Rows
 from blikk_payments.models import ClaimState
 from tests.fleet.wire import wired
-from tests.payments.ledger_factories import KEY, NOON, OTHER_KEY, allow, answer, claim, intent
+from tests.payments.factories import KEY, NOON, OTHER_KEY, an_intent, answer
+from tests.payments.ledgers import allow, claim
 from tests.postgres import PostgresServer, running_postgres
 
 MOST_ROUND_TRIPS = 7
@@ -74,7 +75,7 @@ def test_a_connection_that_is_lost_around_a_commit_leaves_one_row_and_the_right_
     """The work runs again; a claim knows its own token, so that it is fresh and the payment is sent once."""
     steps: dict[str, Callable[[SqlLedger], Any]] = {
         "claim": claim,
-        "created": lambda ledger: ledger.created(KEY, 1, answer(), now=NOON),
+        "created": lambda ledger: ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON),
         "refused": lambda ledger: ledger.refused(KEY, 1, code="c", bank_text="", now=NOON),
         "unknown": lambda ledger: ledger.unknown(KEY, 1, reason="r", now=NOON),
     }
@@ -114,7 +115,7 @@ def test_idle_connections_that_were_cut_are_replaced(address: str, ledger: SqlLe
     """A database that was restarted while nobody paid."""
     claim(ledger)
     cut_everybody(address)
-    assert ledger.created(KEY, 1, answer(), now=NOON).state is ClaimState.CREATED
+    assert ledger.created(KEY, 1, answer(payment_id="blikk-1"), now=NOON).state is ClaimState.CREATED
     cut_everybody(address)
     assert ledger.by_key(KEY, now=NOON) is not None
 
@@ -127,7 +128,7 @@ async def test_the_one_lock_is_held_for_few_round_trips(address: str) -> None:
             await anyio.to_thread.run_sync(claim, ledger)
             for step in (
                 lambda: claim(ledger, OTHER_KEY),
-                lambda: ledger.created(OTHER_KEY, 1, answer(), now=NOON),
+                lambda: ledger.created(OTHER_KEY, 1, answer(payment_id="blikk-1"), now=NOON),
                 lambda: ledger.refused(KEY, 1, code="c", bank_text="", now=NOON),
             ):
                 wire.round_trips = 0
@@ -181,7 +182,7 @@ def test_our_own_work_is_not_taken_for_the_silence_of_the_database(address: str)
         def slow(facts: Any) -> None:
             over.wait(1.3)
 
-        assert ledger.claim(intent(), slow, window_minutes=0, now=NOON).fresh
+        assert ledger.claim(an_intent(), slow, window_minutes=0, now=NOON).fresh
 
 
 def test_whoever_holds_the_lock_too_long_is_not_waited_for(
@@ -272,7 +273,7 @@ def test_servers_that_start_at_once_make_one_ledger(address: str) -> None:
     def start(number: int) -> bool:
         with SqlLedger(lambda: PostgresEngine(address)) as ledger:
             barrier.wait(10)
-            return ledger.claim(intent(), allow, window_minutes=0, now=NOON).fresh
+            return ledger.claim(an_intent(), allow, window_minutes=0, now=NOON).fresh
 
     with ThreadPoolExecutor(4) as threads:
         assert sorted(threads.map(start, range(4))) == [False, False, False, True]
@@ -302,7 +303,7 @@ def test_a_ledger_of_a_newer_version_is_refused(address: str) -> None:
 def test_text_that_the_database_cannot_hold_is_refused_in_words(text: str, ledger: SqlLedger) -> None:
     """A lone surrogate, and NUL; the ledger works on."""
     with pytest.raises(LedgerUnavailable) as refused:
-        ledger.claim(intent(purpose=text), allow, window_minutes=0, now=NOON)
+        ledger.claim(an_intent(purpose=text), allow, window_minutes=0, now=NOON)
     assert refused.value.message == UNFIT_TEXT
     assert claim(ledger).fresh
 
@@ -312,9 +313,9 @@ def test_text_that_the_database_cannot_hold_is_refused_in_words(text: str, ledge
 )
 def test_no_text_is_taken_for_sql(text: str, ledger: SqlLedger) -> None:
     """Statements go out together, with their values in the text."""
-    ledger.claim(intent(creditor_name=text, purpose=text), allow, window_minutes=0, now=NOON)
+    ledger.claim(an_intent(name=text, purpose=text), allow, window_minutes=0, now=NOON)
     ledger.refused(KEY, 1, code="c", bank_text=text, now=NOON)
-    record = ledger.claim(intent(purpose=text, creditor_name=text), allow, window_minutes=0, now=NOON).record
+    record = ledger.claim(an_intent(purpose=text, name=text), allow, window_minutes=0, now=NOON).record
     assert (record.creditor_name, record.purpose) == (text, text)
     assert next(ledger.records(now=NOON)) == record
     assert ledger.verify() == []

@@ -13,7 +13,7 @@ import pytest
 from blikk_payments.ledger.processes import ProcessIdentity, is_gone
 from blikk_payments.system import processes
 from tests.missing import unavailable
-from tests.payments.ledger_factories import in_child
+from tests.payments.ledgers import in_child
 
 
 @pytest.fixture(scope="module", autouse=True)

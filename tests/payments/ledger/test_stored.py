@@ -6,7 +6,7 @@ import hashlib
 import hmac
 
 from blikk_payments.ledger.stored import Fingerprints, Payee
-from tests.payments.ledger_factories import ACCOUNT, FORGED_NAME, OTHER_ACCOUNT, SSN, intent
+from tests.payments.factories import ACCOUNT, FORGED_NAME, KENNITALA, OTHER_ACCOUNT, OTHER_KENNITALA, an_intent
 
 LEDGERS_KEY = bytes(range(32))
 
@@ -19,8 +19,8 @@ def mac(text: str) -> str:
 def test_a_fingerprint_is_the_hmac_of_the_account_or_the_kennitala_whatever_came_before() -> None:
     """A key is compared with what was written years ago; another hash would make a conflict of every retry."""
     fingerprints = Fingerprints(LEDGERS_KEY)
-    for account, ssn in ((ACCOUNT, SSN), (OTHER_ACCOUNT, "5510730339"), (ACCOUNT, SSN)):
-        paid = intent(account_key=account, creditor_ssn=ssn)
+    for account, ssn in ((ACCOUNT, KENNITALA), (OTHER_ACCOUNT, OTHER_KENNITALA), (ACCOUNT, KENNITALA)):
+        paid = an_intent(account_key=account, ssn=ssn)
         assert fingerprints.account(paid) == mac(f"account:{account}")
         assert fingerprints.ssn(paid) == mac(f"ssn:{ssn}")
 
@@ -28,7 +28,7 @@ def test_a_fingerprint_is_the_hmac_of_the_account_or_the_kennitala_whatever_came
 def test_a_name_is_the_same_payee_by_its_look_and_its_spelling() -> None:
     """A forged name looks like the earlier one and is spelled otherwise; another ledger's key tells nothing."""
     fingerprints = Fingerprints(LEDGERS_KEY)
-    forged, real = (fingerprints.payee(name, "one") for name in (FORGED_NAME, intent().creditor_name))
+    forged, real = (fingerprints.payee(name, "one") for name in (FORGED_NAME, an_intent().creditor_name))
     assert forged.skeleton_hash == real.skeleton_hash
     assert forged.spelling != real.spelling
     assert fingerprints.payee(FORGED_NAME, "other") == Payee(forged.skeleton_hash, "other", forged.spelling)

@@ -12,7 +12,8 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import PaymentsError
 from blikk_payments.models import ClaimState
 from blikk_payments.snapshot import Snapshot
-from tests.payments.doubles import KEY, ServiceHarness, answer
+from tests.payments.doubles import ServiceHarness
+from tests.payments.factories import KEY, answer
 
 PAID = answer(Status.SUCCESS)
 LOST = Uncertain("The connection to Blikk failed before its answer arrived.")

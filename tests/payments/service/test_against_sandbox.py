@@ -14,7 +14,8 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_sandbox import RunningSandbox, run_sandbox
 from blikk_sandbox.person import approve
-from tests.payments.doubles import LEDGER, OTHER_KEY, an_intent, service_over
+from tests.payments.doubles import LEDGER, service_over
+from tests.payments.factories import OTHER_KEY, an_intent
 from tests.payments.service.endings import MAYBE, NO_PAYMENT, SHORT, code_of, in_real_time, told
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,8 @@ import pytest
 from blikk_payments.errors import ConfirmationRequired, PaymentsError, PolicyDenied
 from blikk_payments.models import Confirmation
 from blikk_payments.snapshot import Snapshot
-from tests.payments.doubles import KEY, OTHER_KEY, Person, an_intent, numbered, paying
+from tests.payments.doubles import Person, paying
+from tests.payments.factories import KEY, OTHER_KEY, an_intent, numbered
 from tests.payments.service.endings import PAID, code_of, in_ledger
 
 pytestmark = pytest.mark.anyio

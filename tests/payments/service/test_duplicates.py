@@ -12,21 +12,17 @@ import pytest
 from blikk_payments.channel.errors import NotSent
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import PossibleDuplicate
-from tests.payments.doubles import (
+from tests.payments.doubles import Person, Step, after, paying, virtual_now
+from tests.payments.factories import (
     BBAN,
     FOREIGN_IBAN,
     KEY,
     OTHER_BBAN,
     OTHER_KENNITALA,
     OTHER_KEY,
-    Person,
-    Step,
-    after,
     an_intent,
     answer,
     iban_of,
-    paying,
-    virtual_now,
 )
 from tests.payments.service.endings import LOST, PAID, code_of, in_ledger, refused
 

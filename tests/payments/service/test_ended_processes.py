@@ -20,21 +20,18 @@ from blikk_payments.policy import Policy
 from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
 from tests.payments.doubles import (
-    KEY,
     LEDGER,
-    OTHER_KEY,
     BreakableLedger,
     Person,
     ScriptedChannel,
     after,
-    an_intent,
-    answer,
     inline,
     never,
     paying,
     service_over,
     virtual_now,
 )
+from tests.payments.factories import KEY, OTHER_KEY, an_intent, answer
 from tests.payments.service.endings import MAYBE, PAID, in_ledger, told
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,8 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import KEY, LEDGER, LINK, Person, Step, an_intent, answer, paying, record_of
+from tests.payments.doubles import LEDGER, Person, Step, paying
+from tests.payments.factories import KEY, LINK, an_intent, answer, record_of
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, code_of, in_ledger, refused, told
 
 pytestmark = pytest.mark.anyio

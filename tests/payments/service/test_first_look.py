@@ -9,7 +9,8 @@ import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import ClaimState
-from tests.payments.doubles import LINK, an_intent, answer, never, paying, unread
+from tests.payments.doubles import never, paying, unread
+from tests.payments.factories import LINK, an_intent, answer
 from tests.payments.service.endings import told
 
 pytestmark = pytest.mark.anyio

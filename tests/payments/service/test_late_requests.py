@@ -18,18 +18,8 @@ from blikk_payments.ledger.protocol import Claim
 from blikk_payments.models import ClaimState
 from blikk_payments.service import SEND_WITHIN_SECONDS
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import (
-    KEY,
-    LEDGER,
-    START,
-    BreakableLedger,
-    ScriptedChannel,
-    an_intent,
-    answer,
-    paying,
-    service_over,
-    virtual_now,
-)
+from tests.payments.doubles import LEDGER, BreakableLedger, ScriptedChannel, paying, service_over, virtual_now
+from tests.payments.factories import KEY, NOON, an_intent, answer
 from tests.payments.loopback import as_json, loopback
 from tests.payments.service.endings import CREATED_BODY, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 
@@ -52,7 +42,7 @@ async def test_the_order_may_not_leave_ten_seconds_after_its_claim(tmp_path: Pat
     channel.before_create = look
     with BreakableLedger(tmp_path / LEDGER) as ledger:
         options: dict[str, Any] = {
-            "now": lambda: START + timedelta(seconds=ahead["wall clock"]),
+            "now": lambda: NOON + timedelta(seconds=ahead["wall clock"]),
             "since_boot": lambda: ahead["boot clock"],
         }
         async with service_over(channel, ledger, **options) as service:

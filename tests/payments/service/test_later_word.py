@@ -13,7 +13,8 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.models import other_amount
 from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import KEY, LINK, OTHER_KEY, an_intent, answer, numbered, paying, unread
+from tests.payments.doubles import paying, unread
+from tests.payments.factories import KEY, LINK, OTHER_KEY, an_intent, answer, numbered
 from tests.payments.service.endings import code_of
 
 pytestmark = pytest.mark.anyio

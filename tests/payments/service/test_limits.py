@@ -12,7 +12,8 @@ from blikk_payments.channel.errors import NotSent
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import PaymentIntent
 from blikk_payments.service import PaymentService
-from tests.payments.doubles import START, ScriptedChannel, Step, an_intent, answer, numbered, paying, virtual_now
+from tests.payments.doubles import ScriptedChannel, Step, paying, virtual_now
+from tests.payments.factories import NOON, an_intent, answer, numbered
 from tests.payments.service.endings import LOST, PAID, code_of, in_ledger, in_real_time, refused
 
 pytestmark = pytest.mark.anyio
@@ -89,7 +90,7 @@ async def test_a_day_ends_at_midnight_utc_and_a_payment_counts_on_the_day_it_was
     async with paying(tmp_path, answer(Status.SCA_REQUIRED), daily_limit_isk=10_000) as house:
         await house.service.create(numbered(1, 10_000))
         await anyio.sleep(12 * 3600 - 1)
-        assert virtual_now().date() == START.date()
+        assert virtual_now().date() == NOON.date()
         assert await code_of(house.service.create(numbered(2, 1))) == "over_limit"
         await anyio.sleep(1)
         assert await code_of(house.service.create(numbered(2, 10_000))) == ""

@@ -14,19 +14,8 @@ from blikk_payments.errors import LedgerUnavailable, PaymentNotFound, PaymentsEr
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState
 from tests.expecting import assert_fields, assert_snapshot
-from tests.payments.doubles import (
-    KEY,
-    LEDGER,
-    LINK,
-    Step,
-    an_intent,
-    answer,
-    paying,
-    record_of,
-    service_over,
-    unread,
-    virtual_now,
-)
+from tests.payments.doubles import LEDGER, Step, paying, service_over, unread, virtual_now
+from tests.payments.factories import KEY, LINK, an_intent, answer, record_of
 from tests.payments.loopback import as_json, http, loopback
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, SHORT, in_real_time, refused, told
 

@@ -13,22 +13,17 @@ from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import (
+from tests.payments.doubles import LEDGER, BreakableLedger, ScriptedChannel, paying, service_over, virtual_now
+from tests.payments.factories import (
     IBAN,
     KENNITALA,
     KEY,
-    LEDGER,
     OTHER_BBAN,
     OTHER_KENNITALA,
-    BreakableLedger,
-    ScriptedChannel,
     an_intent,
     answer,
     numbered,
-    paying,
     record_of,
-    service_over,
-    virtual_now,
 )
 from tests.payments.loopback import Answer, as_json, drip, free_port, hang, http, loopback, raw, reset
 from tests.payments.service.endings import (

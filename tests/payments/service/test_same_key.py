@@ -14,22 +14,18 @@ from blikk_payments.errors import IdempotencyConflict
 from blikk_payments.models import ClaimState
 from blikk_payments.policy import AllowedCreditor
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import (
+from tests.payments.doubles import Person, Step, paying, unread, virtual_now
+from tests.payments.factories import (
     BBAN,
     KEY,
     LINK,
     NEWER_LINK,
     OTHER_BBAN,
     OTHER_KENNITALA,
-    Person,
-    Step,
     an_intent,
     answer,
     iban_of,
-    paying,
     record_of,
-    unread,
-    virtual_now,
 )
 from tests.payments.service.endings import DEFINITE, LOST, MAYBE, NO_PAYMENT, PAID, code_of, told
 

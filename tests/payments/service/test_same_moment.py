@@ -12,7 +12,8 @@ from blikk_payments.models import ClaimState
 from blikk_payments.service import PaymentService
 from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import ScriptedChannel, Step, after, an_intent, paying, when
+from tests.payments.doubles import ScriptedChannel, Step, after, paying, when
+from tests.payments.factories import an_intent
 from tests.payments.service.endings import LOST, MAYBE, PAID, in_real_time, told
 
 pytestmark = pytest.mark.anyio

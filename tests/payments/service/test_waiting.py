@@ -22,25 +22,19 @@ from blikk_payments.schedule import PollSchedule
 from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
 from tests.payments.doubles import (
-    KEY,
     LEDGER,
-    LINK,
-    NEWER_LINK,
     BreakableLedger,
     EvenSchedule,
     ScriptedChannel,
     ServiceHarness,
     Step,
-    a_record,
     after,
-    an_intent,
-    answer,
     never,
-    numbered,
     paying,
     service_over,
     unread,
 )
+from tests.payments.factories import KEY, LINK, NEWER_LINK, a_record, an_intent, answer, numbered
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from blikk_payments.errors import IdempotencyConflict
 from blikk_payments.ledger.protocol import RESOLVE_AFTER_SECONDS, SENDING_LIMIT_SECONDS, IllegalTransition
 from blikk_payments.models import ClaimState
 from blikk_payments.snapshot import Snapshot
-from tests.payments.ledger_factories import intent
+from tests.payments.factories import an_intent
 from tests.payments.steps.bank import LIMIT_ISK, WINDOW_MINUTES, Answers, Reads
 from tests.payments.steps.simulated_fleet import SimulatedFleet
 
@@ -60,7 +60,7 @@ class Payments(SimulatedFleet):
         self, which: int, key: str, account: str, amount: int, answers: Answers, held: bool, confirm: str
     ) -> None:
         """An agent asks for a payment, perhaps with a key that is known."""
-        payment = intent(key, amount, account_key=account, creditor_name=key)
+        payment = an_intent(key, amount, account_key=account, name=key)
         self.ask(which, self.confirmed(payment, confirm), answers, held)
 
     @precondition(lambda self: bool(self.bank.posts))
@@ -176,7 +176,7 @@ class Payments(SimulatedFleet):
     )
     def overtake(self, key: str, late: Answers, ended: bool, which: int, answers: Answers, held: bool) -> None:
         """An answer takes so long that the operator has looked, and the agent asked again, before it comes."""
-        payment = intent(key, AMOUNTS[0], account_key=ACCOUNTS[0], creditor_name=key)
+        payment = an_intent(key, AMOUNTS[0], account_key=ACCOUNTS[0], name=key)
         count = len(self.bank.posts)
         self.ask(0, payment, late, held=True)
         if len(self.bank.posts) == count:
@@ -209,7 +209,7 @@ class Payments(SimulatedFleet):
         answers: Answers,
     ) -> None:
         """A process has looked whether the key is free, and stops; before its claim another one is asked for that key."""
-        payment = intent(key, AMOUNTS[0], account_key=HESITANT_ACCOUNT, creditor_name=key)
+        payment = an_intent(key, AMOUNTS[0], account_key=HESITANT_ACCOUNT, name=key)
         self.processes[0].stop_after(calls)
         task = self.begin(0, payment)
         self.ask(1, replace(payment, amount_isk=other_amount), other_answers, held)
@@ -237,7 +237,7 @@ class Payments(SimulatedFleet):
             young = self.now() - record.claimed_at < timedelta(seconds=SENDING_LIMIT_SECONDS)
             assert record.state is not ClaimState.SENDING or young
         today = [one for one in records.values() if one.claimed_at.date() == self.now().date() and not one.failed]
-        facts = self.operator.facts(intent("nothing"), window_minutes=0, now=self.now())
+        facts = self.operator.facts(an_intent("nothing"), window_minutes=0, now=self.now())
         assert facts.reserved_today_isk == sum(one.amount_isk for one in today) <= LIMIT_ISK
 
     # What must hold after each of these.

@@ -20,7 +20,7 @@ from blikk_payments.ledger.opening import open_ledger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
 from blikk_payments.snapshot import Snapshot
-from tests.payments.ledger_factories import NOON
+from tests.payments.factories import NOON
 from tests.payments.steps.bank import LIMIT_ISK, Answers, Bank, Post
 from tests.payments.steps.loop import VirtualLoop
 from tests.payments.steps.process import Process

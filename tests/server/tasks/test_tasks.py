@@ -16,7 +16,8 @@ from blikk_payments.channel.wire import Status
 from blikk_tools.await_payment import WATCH_SECONDS
 from blikk_tools.result import output_schema
 from tests.expecting import assert_fields
-from tests.payments.doubles import LINK, NEWER_LINK, ScriptedChannel, after, answer, never, unread
+from tests.payments.doubles import ScriptedChannel, after, never, unread
+from tests.payments.factories import LINK, NEWER_LINK, answer
 from tests.server.tasks.client import SECRET, TASKS, TaskClient, task_client
 
 pytestmark = pytest.mark.anyio

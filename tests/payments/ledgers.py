@@ -1,4 +1,4 @@
-"""What the ledger's tests arrange with: intents, answers, times, and other processes."""
+"""Support: ledgers to arrange with, their faults, and other processes."""
 
 from __future__ import annotations
 
@@ -8,74 +8,23 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.errors import PaymentsError, PolicyDenied
 from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.protocol import Claim, Ledger
-from blikk_payments.models import Facts, PaymentIntent
+from blikk_payments.models import Facts
+from tests.payments.factories import KEY, NOON, an_intent
 
 if TYPE_CHECKING:
     # The processes of races and crashes need it not.
     import pytest
 
-NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
-KEY, OTHER_KEY = "order-0001", "order-0002"
-SSN, ACCOUNT = "0101302989", "IS015926007654"
-OTHER_ACCOUNT = "IS051526123456"
-
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def at(seconds: float) -> datetime:
-    """A time so many seconds after noon."""
-    return NOON + timedelta(seconds=seconds)
-
-
-def intent(
-    key: str = KEY,
-    amount_isk: int = 1000,
-    *,
-    account_key: str = ACCOUNT,
-    creditor_ssn: str = SSN,
-    creditor_name: str = "Jón Jónsson",
-    purpose: str = "",
-    warnings: tuple[str, ...] = (),
-    confirmed_duplicate_of: str = "",
-) -> PaymentIntent:
-    """A payment of 1,000 ISK that nothing speaks against."""
-    return PaymentIntent(
-        idempotency_key=key,
-        amount_isk=amount_isk,
-        creditor_name=creditor_name,
-        creditor_ssn=creditor_ssn,
-        account_key=account_key,
-        masked_account="0159-26-•••654",
-        creditor_bban=account_key[2:],
-        purpose=purpose,
-        warnings=warnings,
-        confirmed_duplicate_of=confirmed_duplicate_of,
-    )
-
-
-FORGED_NAME = "J\u00f3n J\u00f3nss\u043en"
-"""Looks like the name of `intent`, and has a Cyrillic letter."""
-
-
-def lookalike(key: str = OTHER_KEY, name: str = FORGED_NAME, account_key: str = OTHER_ACCOUNT) -> PaymentIntent:
-    """A payment to somebody at another account whose name looks like that of `intent`."""
-    return intent(key, account_key=account_key, creditor_name=name)
-
-
-def answer(payment_id: str = "blikk-1", status: Status = Status.DRAFT, url: str = "", text: str = "") -> ChannelPayment:
-    """What Blikk says of a payment."""
-    return ChannelPayment(payment_id=payment_id, status=status, redirect_url=url, bank_text=text)
 
 
 def allow(facts: Facts) -> None:
@@ -99,7 +48,7 @@ def empty_ledger(folder: Path) -> Path:
 
 def claim(ledger: Ledger, key: str = KEY, decide: Callable[[Facts], None] = allow) -> Claim:
     """Claim the key for a payment, at noon, with no duplicates looked for."""
-    return ledger.claim(intent(key), decide, window_minutes=0, now=NOON)
+    return ledger.claim(an_intent(key), decide, window_minutes=0, now=NOON)
 
 
 class Watching:
@@ -158,7 +107,7 @@ def race(place: Path | str, threads: int, barrier: Barrier, keys: list[str], lim
     def claim(key: str) -> None:
         barrier.wait()
         try:
-            results.append(ledger.claim(intent(key, 100), decide, window_minutes=0, now=NOON).fresh)
+            results.append(ledger.claim(an_intent(key, 100), decide, window_minutes=0, now=NOON).fresh)
         except PaymentsError as error:
             results.append(error.code)
 
