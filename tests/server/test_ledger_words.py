@@ -11,7 +11,8 @@ import pytest
 from blikk_mcp.commands import ledger as ledger_command
 from blikk_payments.channel.wire import ChannelPayment, Status
 from blikk_payments.ledger.opening import SqliteLedger
-from tests.payments.ledger_factories import allow, answer, intent
+from tests.payments.factories import an_intent, answer
+from tests.payments.ledgers import allow
 from tests.server.in_process import blikk_mcp
 
 NONE = (0, "", "")
@@ -24,10 +25,10 @@ def path(tmp_path: Path) -> Path:
     now = datetime.now(UTC) - timedelta(minutes=11)
     with SqliteLedger(path) as ledger:
         for number, key in enumerate(("paid-0001", "open-0001", "lost-0001", "refused-1"), 1):
-            asked = intent(key, 100 * number, account_key=f"IS{number:012}")
+            asked = an_intent(key, 100 * number, account_key=f"IS{number:012}")
             ledger.claim(asked, allow, window_minutes=0, now=now)
-        ledger.created("paid-0001", 1, answer("pay-1", Status.SUCCESS), now=now)
-        ledger.created("open-0001", 1, answer("pay-2", Status.SCA_REQUIRED), now=now)
+        ledger.created("paid-0001", 1, answer(Status.SUCCESS, payment_id="pay-1"), now=now)
+        ledger.created("open-0001", 1, answer(Status.SCA_REQUIRED, payment_id="pay-2"), now=now)
         ledger.unknown("lost-0001", 1, reason="no answer", now=now)
         ledger.refused("refused-1", 1, code="unauthorized", bank_text="", now=now)
     return path
@@ -62,8 +63,8 @@ def test_a_list_without_payments_says_so(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with SqliteLedger(path) as ledger:
         now = datetime.now(UTC)
-        ledger.claim(intent("paid-0001"), allow, window_minutes=0, now=now)
-        ledger.created("paid-0001", 1, answer("pay-1", Status.SUCCESS), now=now)
+        ledger.claim(an_intent("paid-0001"), allow, window_minutes=0, now=now)
+        ledger.created("paid-0001", 1, answer(Status.SUCCESS, payment_id="pay-1"), now=now)
     assert ran(path, "list", "--open") == (0, "No payments.\n", "")
     assert ran(path, "list", "--open", "--json") == NONE
 
@@ -126,7 +127,7 @@ def test_what_was_resolved_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert json.loads(ran(path, "show", "lost-0001", "--json")[1])["payment_id"] == "pay-9"
     with SqliteLedger(path) as ledger:
         now = datetime.now(UTC) - timedelta(minutes=11)
-        ledger.claim(intent("lost-0002", 900), allow, window_minutes=0, now=now)
+        ledger.claim(an_intent("lost-0002", 900), allow, window_minutes=0, now=now)
         ledger.unknown("lost-0002", 1, reason="no answer", now=now)
     not_made = "Resolved: no payment was made. Its room is given back, and the key may be used again.\n"
     assert ran(path, "resolve", "lost-0002", "--not-created", "--note", "Anna") == (0, not_made, "")
