@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +19,10 @@ from blikk_mcp.redaction.redactor import LEAK_LENGTH
 from blikk_payments.service import PaymentService
 from blikk_sandbox.person import approve
 from blikk_sandbox.running import RunningSandbox
+from blikk_tools.arguments import Arguments
 from blikk_tools.catalog import catalog
 from blikk_tools.listing import PaymentList
-from blikk_tools.result import Result
-from blikk_tools.tool import Call, Tool
+from blikk_tools.tool import Call, Reply, Tool
 from tests.sandbox_control import control, received
 from tests.server.running import PAYMENT, call, connected, environment
 
@@ -91,15 +91,15 @@ async def test_whatever_a_tool_reports_the_client_hears_progress_that_rises(
 ) -> None:
     """MCP: the value must rise with each report. A tool may wait twice in a call, each time from the beginning."""
 
-    def reporting(tool: Tool) -> Tool:
-        async def run(call: Call, arguments: Mapping[str, Any] | None) -> Result | PaymentList:
+    def reporting(tool: Tool[Any]) -> Tool[Any]:
+        async def run(call: Call, arguments: Arguments) -> Reply | PaymentList:
             for done_seconds in (0.0, 2.0, 2.0, 1.0, 3.0):
                 await call.progress(done_seconds, 2.5, "waiting")
             return await tool.run(call, arguments)
 
         return replace(tool, run=run)
 
-    def reporting_catalog(*, read_only: bool) -> dict[str, Tool]:
+    def reporting_catalog(*, read_only: bool) -> dict[str, Tool[Any]]:
         return {name: reporting(tool) for name, tool in catalog(read_only=read_only).items()}
 
     heard: list[tuple[float, float | None]] = []
