@@ -436,3 +436,39 @@ def test_a_file_with_windows_line_ends_keeps_them(home: Path, capsys: pytest.Cap
     assert after.count(b"\n") == after.count(b"\r\n") > 5
     assert set(json.loads(after)["mcpServers"]) == {"other", "blikk"}
     assert "nothing to change" in config(capsys, "cursor", "--write")[1]
+
+
+def test_what_is_said_beside_a_snippet_is_what_the_snapshot_says(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it goes, what comes next, what has to be done about the key, and what became of the file."""
+    runs = [[], ["--sandbox"], ["--write"], ["--write"], ["--write", "--sandbox"]]
+    told = ""
+    for client, options in ((client, options) for client in CLIENTS for options in runs):
+        code = 1 if client == "other" and "--write" in options else 0
+        said = config(capsys, client, *options, code=code)[1]
+        told += f"$ blikk-mcp config {' '.join([client, *options])}\n{said.replace(str(home), '~')}\n"
+    file = Path(__file__).parent / "snapshots" / "config.txt"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        file.write_text(told)
+    assert told == file.read_text()
+
+
+def test_a_name_that_is_no_setting_and_a_placeholder_are_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left out, each with its reason; the key in another variable is a secret."""
+    wrong = {
+        "BLIKK_NONSENSE": "1",
+        "BLIKK_LANGUAGE": "$LANGUAGE",
+        "BLIKK_SCA_HOSTS": f"{KEY}.example",
+        "BLIKK_LEDGER": "postgresql://me:secret-of-mine@db/x",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    told = config(capsys, "cursor")[1]
+    secret = "is left out: it holds a secret, which belongs into no client's file\n"
+    assert f"BLIKK_SCA_HOSTS {secret}" in told
+    assert f"BLIKK_LEDGER {secret}" in told
+    assert "BLIKK_LANGUAGE is left out: it is still a placeholder\n" in told
+    assert "a BLIKK_ name that is no setting is left out; `blikk-mcp doctor` names it\n" in told
