@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -16,8 +17,8 @@ from blikk_payments.errors import PaymentsError, PolicyDenied
 from blikk_payments.ledger.opening import SqliteLedger, open_ledger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.protocol import Claim, Ledger
-from blikk_payments.models import Facts
-from tests.payments.factories import KEY, NOON, an_intent
+from blikk_payments.models import Facts, PaymentIntent, PaymentRecord
+from tests.payments.factories import KEY, NOON, an_intent, answer, at
 
 if TYPE_CHECKING:
     # The processes of races and crashes need it not.
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Opener = Callable[..., Ledger]
+"""Opens one ledger again and again, as one process or as several."""
 
 
 def allow(facts: Facts) -> None:
@@ -49,6 +53,46 @@ def empty_ledger(folder: Path) -> Path:
 def claim(ledger: Ledger, key: str = KEY, decide: Callable[[Facts], None] = allow) -> Claim:
     """Claim the key for a payment, at noon, with no duplicates looked for."""
     return ledger.claim(an_intent(key), decide, window_minutes=0, now=NOON)
+
+
+def claimed(ledger: Ledger, wanted: PaymentIntent | None = None, *, now: datetime = NOON) -> PaymentRecord:
+    """A claim that has to be fresh."""
+    claimed = ledger.claim(wanted or an_intent(), allow, window_minutes=1440, now=now)
+    assert claimed.fresh
+    return claimed.record
+
+
+def make(ledger: Ledger, key: str, payment_id: str, *, amount_isk: int = 1000, now: datetime = NOON) -> PaymentRecord:
+    """A payment that Blikk created."""
+    claimed(ledger, an_intent(key, amount_isk), now=now)
+    return ledger.created(key, 1, answer(payment_id=payment_id), now=now)
+
+
+def facts(ledger: Ledger, *, window_minutes: int = 1440, now: datetime = NOON) -> Facts:
+    """What a payment under a new key would be decided on."""
+    return ledger.facts(an_intent("order-new"), window_minutes=window_minutes, now=now)
+
+
+def known(ledger: Ledger, key: str = KEY, *, now: datetime = NOON) -> PaymentRecord:
+    """The record under the key, which has to be there."""
+    record = ledger.by_key(key, now=now)
+    assert record is not None
+    return record
+
+
+def events(ledger: Ledger, key: str = KEY) -> list[str]:
+    """What happened to the payment, oldest first."""
+    return [entry.event for entry in ledger.history(key)]
+
+
+def tell(ledger: Ledger, outcome: str, *, attempt: int) -> None:
+    """Write down an outcome by its name."""
+    if outcome == "created":
+        ledger.created(KEY, attempt, answer(payment_id="blikk-9"), now=at(2))
+    elif outcome == "refused":
+        ledger.refused(KEY, attempt, code="c", bank_text="", now=at(2))
+    else:
+        ledger.unknown(KEY, attempt, reason="r", now=at(2))
 
 
 class Watching:

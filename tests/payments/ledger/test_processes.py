@@ -12,6 +12,7 @@ import pytest
 
 from blikk_payments.ledger.processes import ProcessIdentity, is_gone
 from blikk_payments.system import processes
+from tests.expecting import assert_fields
 from tests.missing import unavailable
 from tests.payments.ledgers import in_child
 
@@ -109,7 +110,7 @@ def test_without_proc_the_kernel_is_asked(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(processes, "PROC", tmp_path)
     mine = ProcessIdentity.current()
 
-    assert (mine.boot, mine.namespace, mine.started) == ("", "", "")
+    assert_fields(mine, boot="", namespace="", started="")
     assert not is_gone(mine.dump())
     assert not is_gone(replace(mine, pid=os.getppid()).dump())
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
