@@ -203,6 +203,16 @@ async def test_a_payee_to_be_careful_about_is_told_in_a_result_before_a_client_o
         assert "different alphabets" in browser.messages[0]
 
 
+async def test_another_payments_link_is_no_word_on_this_ones_payee(tmp_path: Path) -> None:
+    """That somebody read a result of one payment says nothing of what they know of the next."""
+    browser = Browser("accept")
+    async with opening(tmp_path, browser, creditor_name="J\u03ccn") as at:
+        at.links = LinkHistory()
+        at.links.record_given("pay-2", Link(LINK, "bank.example", punycode=False))
+        result = await at.call("await_payment", {"payment_id": "pay-1", "wait_seconds": 5})
+    assert (result.human_action, browser.asked) == ("open_link", [])
+
+
 async def test_without_a_caution_a_client_opens_the_link_at_once(tmp_path: Path) -> None:
     """There is nothing that has to be read first."""
     browser = Browser("accept")

@@ -11,7 +11,7 @@ from blikk_payments.channel.links import Link
 from blikk_payments.channel.wire import Status
 from blikk_payments.models import LINK_MAY_HAVE_LAPSED_SECONDS
 from blikk_tools.instructions import Presentation, Shown
-from blikk_tools.link_history import MAX_PAYMENTS, LinkHistory
+from blikk_tools.link_history import MAX_PAYMENTS, ElicitedLink, LinkHistory
 from blikk_tools.outcomes import HumanAction
 from blikk_tools.phrases import PERSON, WARNINGS, Language
 from tests.payments.factories import LINK, NEWER_LINK, answer
@@ -99,3 +99,21 @@ def test_the_oldest_links_are_forgotten() -> None:
         assert not history.record_given(f"pay-{number}", links[0])
     assert not history.record_given("pay-0", links[1])
     assert history.record_given(f"pay-{MAX_PAYMENTS}", links[1])
+
+
+def test_what_is_known_of_one_payments_links_says_nothing_of_anothers() -> None:
+    """Two payments at once: each has its own link, its own words, and its own question to the person."""
+    links = LinkHistory()
+    first, second = (Link(url, "bank.example", punycode=False) for url in (LINK, NEWER_LINK))
+    assert [links.was_given(payment) for payment in ("pay-1", "pay-2")] == [False, False]
+    assert not links.record_given("pay-1", None)
+    assert not links.was_given("pay-1")
+    assert not links.record_given("pay-1", first)
+    links.record_elicited("pay-1", ElicitedLink("e-1", first.url, "accept"))
+    assert [links.was_given(payment) for payment in ("pay-1", "pay-2")] == [True, False]
+    assert links.elicited("pay-2") is None
+    assert not links.record_given("pay-2", second)
+    links.record_elicited("pay-2", ElicitedLink("e-2", second.url, "decline"))
+    assert [found.link_id for payment in ("pay-1", "pay-2") if (found := links.elicited(payment))] == ["e-1", "e-2"]
+    assert not links.record_given("pay-1", first)
+    assert links.record_given("pay-1", second)
