@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,12 @@ def test_every_link_between_the_pages_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", text)
     assert {target for target in targets if not ((ROOT / page).parent / target).exists()} == set()
+
+
+def test_the_tables_are_what_the_code_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default or a meaning that is written down twice is soon written down wrongly once."""
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs"), *sys.path])
+    generate = importlib.import_module("docs.generate")
+    for name in ("tools", "settings"):
+        table = README.partition(f"<!-- generated: {name} -->\n")[2].partition(f"\n<!-- end: {name} -->")[0]
+        assert table == getattr(generate, name)(), "`make docs` writes it anew"

@@ -336,10 +336,11 @@ async def test_an_invented_answer_confirms_nothing(environ: dict[str, str], sand
         assert asked["resultType"] == "input_required"
         invented = await server.ask("tools/call", {**call_params, "inputResponses": {"confirm": YES}})
         assert invented["result"]["resultType"] == "input_required"
-        forged = await server.ask(
-            "tools/call", {**call_params, "inputResponses": {"confirm": YES}, "requestState": "v1.forged"}
-        )
-        assert forged["error"]["code"] == -32602
+        for state in ("v1.forged", "", 7):
+            forged = await server.ask(
+                "tools/call", {**call_params, "inputResponses": {"confirm": YES}, "requestState": state}
+            )
+            assert forged["error"]["code"] == -32602
         other: dict[str, Any] = {**call_params, "arguments": {**PAYMENT, "amount": 90000}}
         borrowed = await server.ask(
             "tools/call", {**other, "inputResponses": {"confirm": YES}, "requestState": asked["requestState"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -86,31 +86,60 @@ async def test_requests_that_come_at_once_find_one_desk(
     assert len(opened) == 1
 
 
-async def test_whatever_a_tool_reports_the_client_hears_progress_that_rises(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """MCP: the value must rise with each report. A tool may wait twice in a call, each time from the beginning."""
+def tools_that(first: Callable[[Call], Awaitable[None]]) -> Callable[..., dict[str, Tool[Any]]]:
+    """A catalog whose tools do this before they do what they do."""
 
-    def reporting(tool: Tool[Any]) -> Tool[Any]:
+    def changed(tool: Tool[Any]) -> Tool[Any]:
         async def run(call: Call, arguments: Arguments) -> Reply | PaymentList:
-            for done_seconds in (0.0, 2.0, 2.0, 1.0, 3.0):
-                await call.progress(done_seconds, 2.5, "waiting")
+            await first(call)
             return await tool.run(call, arguments)
 
         return replace(tool, run=run)
 
-    def reporting_catalog(*, read_only: bool) -> dict[str, Tool[Any]]:
-        return {name: reporting(tool) for name, tool in catalog(read_only=read_only).items()}
+    def changed_catalog(*, read_only: bool) -> dict[str, Tool[Any]]:
+        return {name: changed(tool) for name, tool in catalog(read_only=read_only).items()}
 
+    return changed_catalog
+
+
+async def test_whatever_a_tool_reports_the_client_hears_progress_that_rises(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MCP: the value must rise with each report. A tool may wait twice in a call, each time from the beginning."""
     heard: list[tuple[float, float | None]] = []
+
+    async def report(call: Call) -> None:
+        for done_seconds in (0.0, 2.0, 2.0, 1.0, 3.0):
+            await call.progress(done_seconds, 2.5, "waiting")
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         heard.append((progress, total))
 
-    monkeypatch.setattr(desk, "catalog", reporting_catalog)
+    monkeypatch.setattr(desk, "catalog", tools_that(report))
     async with connected(environ) as client:
         await client.call_tool("list_payments", {}, progress_callback=hear)
     assert heard == [(0.0, 2.5), (2.0, 2.5), (3.0, 3.0)]
+
+
+@pytest.mark.slow
+async def test_a_thousand_payments_can_be_waited_for_at_once(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/measurements.md says of one process; a bound that is lower refuses people's payments."""
+    under_way: list[Call] = []
+    all_there = anyio.Event()
+
+    async def wait_for_the_others(call: Call) -> None:
+        under_way.append(call)
+        if len(under_way) == 1_000:
+            all_there.set()
+        await all_there.wait()
+
+    monkeypatch.setattr(desk, "catalog", tools_that(wait_for_the_others))
+    async with connected(environ) as client, anyio.create_task_group() as tasks:
+        for _ in range(1_000):
+            tasks.start_soon(client.call_tool, "list_payments", {"only": "open", "limit": 1})
+    assert len(under_way) == 1_000
 
 
 async def test_a_link_that_replaces_one_of_an_earlier_call_says_so(

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
@@ -19,6 +20,7 @@ from blikk_mcp import cli
 from blikk_mcp.settings.door import DoorSettings, door_settings
 from blikk_mcp.settings.settings import read_settings
 from blikk_mcp.settings.values import SettingsError
+from blikk_mcp.transports import front_door
 from blikk_mcp.transports.front_door import HANDSHAKE, MODERN, FrontDoor, read_answers
 from blikk_mcp.transports.wire import Wire
 from blikk_sandbox.running import RunningSandbox
@@ -184,6 +186,10 @@ def test_a_key_made_of_our_own_words_is_not_said_at_the_door() -> None:
     text = json.loads(door().answer(line("initialize", initialize())) or b"")["result"]["instructions"]
     assert door(DoorSettings(key=f"xx{text[40:80]}xx")).answer(line("initialize", initialize())) is None
     assert door(DoorSettings(key=text[40:50])).answer(line("initialize", initialize())) is None
+    beside = "3q8Wz-no-key-of-anybody"
+    for key in (f"{beside}{text[40:56]}", f"{text[40:56]}{beside}", text[40:56]):
+        assert door(DoorSettings(key=key)).answer(line("initialize", initialize())) is None
+    assert door(DoorSettings(key=f"{beside}{text[40:55]}")).answer(line("initialize", initialize())) is not None
     assert door(DoorSettings(key="3q8Wz-no-key-of-anybody")).answer(line("initialize", initialize())) is not None
 
 
@@ -191,6 +197,47 @@ PING, INITIALIZE = line("ping"), line("initialize", initialize())
 INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 DISCOVER, MODERN_LIST = line("server/discover", answers.ENVELOPE), line("tools/list", answers.ENVELOPE)
 LIST, CALL = line("tools/list", {}), line("tools/call", {"name": "list_payments", "arguments": {}})
+
+
+def door_on_pipes(said: list[bytes]) -> tuple[FrontDoor, Wire, int, int]:
+    """A door to which a client has said this, and the client's two ends."""
+    reads, client_writes = os.pipe()
+    client_reads, writes = os.pipe()
+    known = read_answers(DoorSettings())
+    assert known is not None, MAKE_DOCS
+    wire = Wire(reads, writes)
+    wire.start()
+    os.write(client_writes, b"".join(text + b"\n" for text in said))
+    return FrontDoor(wire, known), wire, client_reads, client_writes
+
+
+def test_the_door_ends_when_its_answers_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`printf … | blikk-mcp`: more than a pipe holds was asked for before the input ended."""
+    monkeypatch.setattr(front_door, "LAST_ANSWERS_SECONDS", LIMIT_SECONDS)
+    at_the_door, wire, client_reads, client_writes = door_on_pipes([INITIALIZE, *[LIST] * 20])
+    os.close(client_writes)
+    heard = bytearray()
+
+    def read() -> None:
+        while heard.count(b"\n") < 21:
+            heard.extend(os.read(client_reads, 65_536))
+
+    client = threading.Thread(target=read, daemon=True)
+    client.start()
+    assert at_the_door.serve() is None
+    assert wire.is_sent
+    client.join(LIMIT_SECONDS)
+    os.close(client_reads)
+
+
+def test_the_door_does_not_wait_for_a_client_that_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has hung up: what it left unread is nobody's any more."""
+    monkeypatch.setattr(front_door, "LAST_ANSWERS_SECONDS", 0.01)
+    at_the_door, wire, client_reads, client_writes = door_on_pipes([INITIALIZE, *[LIST] * 20])
+    os.close(client_writes)
+    assert at_the_door.serve() is None
+    assert not wire.is_sent
+    os.close(client_reads)
 
 
 @pytest.mark.parametrize(
@@ -211,20 +258,13 @@ def test_the_lines_that_brought_the_client_where_it_is_are_handed_over_and_no_ot
     said: list[bytes], kept: list[bytes]
 ) -> None:
     """What chose the era and what the SDK's server counts on, each once; the rest was answered and is over."""
-    reads, client_writes = os.pipe()
-    client_reads, writes = os.pipe()
-    known = read_answers(DoorSettings())
-    assert known is not None, MAKE_DOCS
-    wire = Wire(reads, writes)
-    wire.start()
-    os.write(client_writes, b"".join(text + b"\n" for text in said))
-    handover = FrontDoor(wire, known).serve(idle_seconds=IDLE_SECONDS)
+    at_the_door, wire, client_reads, client_writes = door_on_pipes(said)
+    handover = at_the_door.serve(idle_seconds=IDLE_SECONDS)
     assert handover is not None
     assert (list(handover.replayed), handover.line) == (kept, CALL if CALL in said else None)
     wire.drain(LIMIT_SECONDS)
     os.close(client_writes)
-    for fd in (client_reads, writes, reads):
-        os.close(fd)
+    os.close(client_reads)
 
 
 def modules_of(arguments: Sequence[str], stdin: bytes) -> tuple[set[str], list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from unittest.mock import Mock
@@ -19,10 +20,17 @@ import pytest
 from blikk_mcp.app import running_app
 from blikk_mcp.redaction.process import redactor_of
 from blikk_mcp.settings.settings import read_settings
-from blikk_mcp.stderr import MAX_UNWRITTEN_CHARACTERS, QueuedStderr
+from blikk_mcp.stderr import FINISH_SECONDS, MAX_UNWRITTEN_CHARACTERS, QueuedStderr
 from blikk_mcp.transports import stdio
-from blikk_mcp.transports.front_door import Handover
-from blikk_mcp.transports.wire import MAX_HELD_BYTES, MAX_LINE_BYTES, MAX_UNSENT_BYTES, Wire
+from blikk_mcp.transports.front_door import LAST_ANSWERS_SECONDS, Handover
+from blikk_mcp.transports.wire import (
+    LOOK_SECONDS,
+    MAX_HELD_BYTES,
+    MAX_LINE_BYTES,
+    MAX_UNSENT_BYTES,
+    STALL_SECONDS,
+    Wire,
+)
 from blikk_sandbox.running import RunningSandbox
 from tests.server.running import LIMIT_SECONDS, PipedServer, Process, environment, inherited, spawned
 
@@ -209,5 +217,51 @@ async def test_a_client_that_closes_its_end_of_stdout_ends_the_server(
             assert await stdio.serve_stdio(server, str, wire, Handover()) == 0
         tasks.cancel_scope.cancel()
     await pipes.stdin.aclose()
+    os.close(pipes.reads)
+    os.close(pipes.writes)
+
+
+def test_the_end_is_forced_by_a_thread_that_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that could end at once does not wait for what would have ended it."""
+    ended = threading.Event()
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        ended.set()
+
+    before = set(threading.enumerate())
+    monkeypatch.setattr(stdio, "EXIT_SECONDS", 0.05)
+    monkeypatch.setattr("os._exit", end)
+    stdio.exit_soon(143)
+    assert all(thread.daemon for thread in set(threading.enumerate()) - before)
+    assert ended.wait(LIMIT_SECONDS)
+    assert codes == [143]
+
+
+def test_what_holds_up_the_end_adds_up_to_two_seconds_at_most() -> None:
+    """Clients kill a server that does not end: the last answers, what does not let go, and the last lines of the log."""
+    assert stdio.LAST_ANSWERS_SECONDS + stdio.EXIT_SECONDS + FINISH_SECONDS <= 2
+    assert LAST_ANSWERS_SECONDS + FINISH_SECONDS <= 2
+    assert STALL_SECONDS + LOOK_SECONDS <= 1
+
+
+def test_what_a_client_says_after_the_end_disturbs_nobody(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that reads outlives the event loop; a traceback about it would look like a crash."""
+    monkeypatch.setattr(stdio, "exit_soon", Mock())
+    pipes = PipedServer()
+    wire = Wire(pipes.reads, pipes.writes)
+
+    async def serve() -> None:
+        async with running_app(read_settings(dict(environ)), redactor_of()) as server:
+            await pipes.stdin.aclose()
+            wire.start()
+            assert await stdio.serve_stdio(server, str, wire, Handover()) == 0
+
+    anyio.run(serve)
+    assert wire.on_change is not None
+    wire.on_change()
     os.close(pipes.reads)
     os.close(pipes.writes)
