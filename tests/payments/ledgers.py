@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from threading import Barrier
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from blikk_payments.errors import PaymentsError, PolicyDenied
-from blikk_payments.ledger.opening import SqliteLedger, open_ledger
+from blikk_payments.errors import PolicyDenied
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.ledger.processes import ProcessIdentity
 from blikk_payments.ledger.protocol import Claim, Ledger
 from blikk_payments.models import Facts, PaymentIntent, PaymentRecord
@@ -138,29 +136,3 @@ def in_child(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a function in a fresh process and hand back what it returns or raises."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()
-
-
-def race(place: Path | str, threads: int, barrier: Barrier, keys: list[str], limit_isk: int) -> list[bool | str]:
-    """Claim each key once, all at the same time, over one ledger object; whether it was fresh, or the error's code."""
-    results: list[bool | str] = []
-
-    def decide(facts: Facts) -> None:
-        if facts.reserved_today_isk + 100 > limit_isk:
-            raise PolicyDenied("no room")
-
-    def claim(key: str) -> None:
-        barrier.wait()
-        try:
-            results.append(ledger.claim(an_intent(key, 100), decide, window_minutes=0, now=NOON).fresh)
-        except PaymentsError as error:
-            results.append(error.code)
-
-    opened = SqliteLedger(place, busy_timeout_seconds=30) if isinstance(place, Path) else open_ledger(place)
-    with opened as ledger:
-        running = [threading.Thread(target=claim, args=(key,)) for key in keys]
-        assert len(running) == threads
-        for thread in running:
-            thread.start()
-        for thread in running:
-            thread.join()
-    return results

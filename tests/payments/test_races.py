@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import anyio
 import pytest
 
-from blikk_payments.errors import PolicyDenied
-from blikk_payments.ledger.opening import SqliteLedger, open_ledger
-from blikk_payments.policy import Policy
-from tests.payments.doubles import service_over
+from blikk_payments.ledger.opening import open_ledger
 from tests.payments.factories import NOON, an_intent
 from tests.payments.racing import (
     AMOUNT_ISK,
@@ -19,7 +15,6 @@ from tests.payments.racing import (
     PROCESSES,
     ROOM,
     TASKS,
-    CountingBank,
     last_room,
     one_key,
     told,
@@ -59,39 +54,4 @@ def test_creates_that_race_for_the_last_room_never_exceed_the_limit(place: str, 
     with open_ledger(place if place.startswith("postgresql:") else Path(place)) as ledger:
         facts = ledger.facts(an_intent("purchase-new"), window_minutes=0, now=NOON)
         assert facts.reserved_today_isk == ROOM * AMOUNT_ISK
-        assert ledger.verify() == []
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_creates_that_share_commits_race_no_worse(tmp_path: Path, anyio_backend: str) -> None:
-    """In one process the calls queue up, and each has to see what those before it in the same commit took."""
-    heard: Counter[str] = Counter()
-    ids: set[str] = set()
-    policy = Policy(daily_limit_isk=ROOM * AMOUNT_ISK, creates_per_minute=10_000)
-    with SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
-        service = service_over(CountingBank(tmp_path / "bank"), ledger, policy, real_time=True)
-
-        async def create(key: str) -> None:
-            try:
-                snapshot = await service.create(
-                    an_intent(key, AMOUNT_ISK, account_key=f"IS01592600{key[-2:]:0>4}", name=key)
-                )
-            except PolicyDenied as error:
-                heard[error.code] += 1
-                return
-            heard["replayed" if snapshot.replayed else "sent"] += 1
-            ids.add(snapshot.payment.payment_id)
-
-        async with service, anyio.create_task_group() as tasks:
-            for number in range(CREATES):
-                tasks.start_soon(create, f"purchase-{number:02}")
-                # The first keys once more, while they are under way.
-                tasks.start_soon(create, f"purchase-{number % ROOM:02}")
-
-        assert heard == {"sent": ROOM, "replayed": CREATES, "over_limit": CREATES - ROOM}
-        assert Counter((tmp_path / "bank").read_text(encoding="utf-8").split()) == Counter(
-            f"purchase-{number:02}" for number in range(ROOM)
-        )
-        assert len(ids) == ROOM
         assert ledger.verify() == []

@@ -101,21 +101,30 @@ def test_the_newest_link_wins_and_an_old_one_is_void_when_a_person_is_needed(
     assert seen == known(ledger)
 
 
+def before_it_writes(ledger: Ledger, meanwhile: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen between the ledger's look and its write."""
+    assert isinstance(ledger, SqlLedger)
+    engine = ledger._engine  # pyright: ignore[reportPrivateUsage] - between its two transactions is where it happens
+    write = engine.write
+
+    def other_first(work: Callable[[Rows], object]) -> object:
+        meanwhile()
+        return write(work)
+
+    monkeypatch.setattr(engine, "write", other_first)
+
+
 def test_another_processs_terminal_status_is_not_overwritten_by_a_stale_look(
     open_ledger: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two servers poll one payment: between our look and our write the other one learns that it was paid."""
     ours, other = open_ledger(), open_ledger()
     make(ours, KEY, "blikk-1")
-    assert isinstance(ours, SqlLedger)
-    engine = ours._engine  # pyright: ignore[reportPrivateUsage] - between its two transactions is where it happens
-    write = engine.write
 
-    def other_first(work: Callable[[Rows], object]) -> object:
+    def meanwhile() -> None:
         other.seen(answer(Status.SUCCESS, payment_id="blikk-1"), now=at(2))
-        return write(work)
 
-    monkeypatch.setattr(engine, "write", other_first)
+    before_it_writes(ours, meanwhile, monkeypatch)
     told = ours.seen(answer(Status.PENDING, payment_id="blikk-1"), now=at(3))
 
     assert told is not None
@@ -129,16 +138,12 @@ def test_a_stale_look_at_a_payment_that_came_in_doubt_meanwhile_tells_the_doubt(
     """Blikk made a second one for the key between the look and the write: neither is told as paid."""
     ours, other = open_ledger(), open_ledger()
     make(ours, KEY, "blikk-1")
-    assert isinstance(ours, SqlLedger)
-    engine = ours._engine  # pyright: ignore[reportPrivateUsage] - between its two transactions is where it happens
-    write = engine.write
 
-    def other_first(work: Callable[[Rows], object]) -> object:
+    def meanwhile() -> None:
         with pytest.raises(OutcomeUnknown):
             other.created(KEY, 1, answer(payment_id="blikk-2"), now=at(2))
-        return write(work)
 
-    monkeypatch.setattr(engine, "write", other_first)
+    before_it_writes(ours, meanwhile, monkeypatch)
     told = ours.seen(answer(Status.SUCCESS, payment_id="blikk-1"), now=at(3))
 
     assert told == known(other)

@@ -20,12 +20,17 @@ class Held:
     def __init__(self) -> None:
         self.entered, self.leave = threading.Event(), threading.Event()
         self.thread = 0
+        self.told: list[str] = []
 
     def __call__(self) -> str:
         self.thread = threading.get_ident()
         self.entered.set()
         self.leave.wait()
         return "done"
+
+    async def made_in(self, pool: LedgerPool) -> None:
+        """Have it made, and keep what came of it."""
+        self.told.append(await pool(self))
 
     async def has_begun(self) -> None:
         """Return once the call is being made. The event loop turns meanwhile, or this would never end."""
@@ -36,17 +41,13 @@ class Held:
 async def test_the_event_loop_turns_while_a_call_waits() -> None:
     """the loop never waits for a disk or a lock."""
     held, pool = Held(), LedgerPool()
-    told: list[str] = []
-
-    async def call() -> None:
-        told.append(await pool(held))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(call)
+        tasks.start_soon(held.made_in, pool)
         await held.has_begun()
-        assert told == []
+        assert held.told == []
         held.leave.set()
-    assert told == ["done"]
+    assert held.told == ["done"]
     assert held.thread != threading.get_ident()
 
 
@@ -82,17 +83,13 @@ async def test_what_a_call_raises_reaches_its_caller_and_ends_nothing() -> None:
 async def test_a_cancelled_caller_still_waits_for_its_call() -> None:
     """A transaction cannot be cancelled, and what it did must not be lost."""
     held, pool = Held(), LedgerPool()
-    told: list[str] = []
-
-    async def call() -> None:
-        told.append(await pool(held))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(call)
+        tasks.start_soon(held.made_in, pool)
         await held.has_begun()
         tasks.cancel_scope.cancel()
         held.leave.set()
-    assert told == ["done"]
+    assert held.told == ["done"]
 
 
 async def test_a_call_behind_one_that_hangs_is_given_up_and_never_made() -> None:
@@ -113,17 +110,13 @@ async def test_a_call_behind_one_that_hangs_is_given_up_and_never_made() -> None
 async def test_a_call_that_has_begun_is_waited_for_beyond_anybody_s_patience() -> None:
     """What was begun may be written; "busy, nothing was sent" would be a guess."""
     held, pool = Held(), LedgerPool(patience_seconds=0.001)
-    told: list[str] = []
-
-    async def call() -> None:
-        told.append(await pool(held))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(call)
+        tasks.start_soon(held.made_in, pool)
         await held.has_begun()
         until = anyio.current_time() + 0.01
         while anyio.current_time() < until:
             await anyio.lowlevel.checkpoint()
-        assert told == []
+        assert held.told == []
         held.leave.set()
-    assert told == ["done"]
+    assert held.told == ["done"]

@@ -452,35 +452,6 @@ async def test_no_failed_read_ever_makes_a_payment_paid_failed_or_refused(
 # Links
 
 
-@pytest.mark.parametrize("early", [Status.DRAFT, Status.PENDING])
-async def test_the_newest_link_wins(tmp_path: Path, early: Status) -> None:
-    """The URL of a POST answer can differ from the one at SCA_REQUIRED, which is the one to show (sister API)."""
-    async with paying(tmp_path, answer(early, LINK)) as house:
-        house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=5)
-        await create(house)
-        record = (await wait(house, until=for_a_person)).payment
-        assert (record.status, record.approval_url) == (Status.SCA_REQUIRED, NEWER_LINK)
-
-
-async def test_a_link_that_is_not_repeated_stays_while_nobody_is_asked_for(tmp_path: Path) -> None:
-    """Newest non-empty URL wins: an answer without one takes none away before a person is needed."""
-    async with paying(tmp_path, answer(Status.DRAFT, LINK)) as house:
-        house.channel.tell("pay-1", Status.PENDING, at=2)
-        await create(house)
-        record = (await wait(house, 10)).payment
-        assert (record.status, record.approval_url) == (Status.PENDING, LINK)
-
-
-@pytest.mark.parametrize("status", sorted(NEEDS_PERSON))
-async def test_where_a_person_is_needed_without_a_link_the_old_one_is_void(tmp_path: Path, status: Status) -> None:
-    """At SCA_REQUIRED without a URL the bank pushes the approval to its app, and the old URL is void (sister API)."""
-    async with paying(tmp_path, answer(Status.DRAFT, LINK)) as house:
-        house.channel.tell("pay-1", status, at=5)
-        await create(house)
-        record = (await wait(house, until=for_a_person)).payment
-        assert (record.status, record.approval_url) == (status, "")
-
-
 async def test_a_link_that_changes_while_a_person_is_waited_for_is_noticed(tmp_path: Path) -> None:
     """Approval links live only briefly; the state so far has the one that works."""
     async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
