@@ -12,6 +12,7 @@ import anyio
 import anyio.abc
 import pytest
 
+from blikk_payments.channel.errors import Refused
 from blikk_payments.channel.wire import PaymentOrder, Status
 from blikk_payments.ledger.opening import SqliteLedger
 from blikk_payments.models import ClaimState, PaymentRecord
@@ -101,6 +102,19 @@ async def test_an_outcome_that_is_not_written_yet_says_nothing_of_a_later_attemp
         later = replace(first, attempt=2)
         assert post.sender.newest(first).state is ClaimState.CREATED
         assert post.sender.newest(later) == later
+        post.sender._unwritten.clear()  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_of_a_key_that_was_sent_again_the_newest_attempt_is_known(tmp_path: Path) -> None:
+    """Also where the ledger has not taken the outcome of the one before."""
+    async with posting(tmp_path) as post:
+        post.channel.creates.extend([Refused("no", status=401), never])
+        first = await post.send()
+        claim = post.ledger.claim(numbered(1), lambda facts: None, window_minutes=0, now=NOON)
+        second = post.sender.start(first.order, claim.record)
+        for unwritten in ([], [first]):
+            post.sender._unwritten[:] = unwritten  # pyright: ignore[reportPrivateUsage] - as after a failed write
+            assert post.sender.of_key(first.record.idempotency_key) is second
         post.sender._unwritten.clear()  # pyright: ignore[reportPrivateUsage]
 
 

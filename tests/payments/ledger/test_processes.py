@@ -105,6 +105,22 @@ def test_a_command_name_with_brackets_and_spaces_is_read_over(tmp_path: Path, mo
     assert ProcessIdentity.current().started == "22"
 
 
+@pytest.mark.parametrize("told", [None, "", "1 (sh", "1 (sh) S 1"])
+def test_a_process_of_which_little_or_nothing_may_be_read_is_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None
+) -> None:
+    """/proc hides other users' processes, and one can end between two reads: a ledger must not stumble over either."""
+    monkeypatch.setattr(processes, "PROC", tmp_path)
+    stat = tmp_path / str(os.getpid()) / "stat"
+    stat.parent.mkdir()
+    if told is None:
+        # Reading a folder is an error that is no "not found", for root too.
+        stat.mkdir()
+    else:
+        stat.write_text(told)
+    assert processes.look_at(os.getpid()) == processes.Seen(is_gone=False)
+
+
 def test_without_proc_the_kernel_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MacOS has no /proc; there only an absent pid is certain."""
     monkeypatch.setattr(processes, "PROC", tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anyio
 import pytest
 
 from blikk_payments.errors import ConfirmationRequired, PaymentsError, PolicyDenied
@@ -50,6 +51,8 @@ async def test_a_question_without_an_answer_is_neither_yes_nor_no(tmp_path: Path
             await house.service.create(an_intent(key), asker=person)
         assert (ended.value.code, len(person.questions)) == (code, 1)
         assert not isinstance(ended.value, ConfirmationRequired)
+        assert "got no answer" in ended.value.message
+        assert ("beside an earlier payment" in ended.value.message) == (key != KEY)
         assert house.posts == (key != KEY)
 
 
@@ -71,6 +74,19 @@ async def test_nobody_is_asked_about_what_needs_no_asking_or_cannot_be(tmp_path:
         assert await code_of(house.service.create(an_intent(amount_isk=5_000), asker=person)) == ""
         assert await code_of(house.service.create(numbered(2, 10_001), asker=person)) == "over_limit"
         assert person.questions == []
+
+
+async def test_a_person_is_asked_about_an_equal_payment_as_long_as_the_window_is(tmp_path: Path) -> None:
+    """And then their yes is enough: what they were asked is what the claim is decided on."""
+    person = Person()
+    async with paying(tmp_path, PAID, PAID, PAID, duplicate_window_minutes=60) as house:
+        await house.service.create(an_intent())
+        await anyio.sleep(59 * 60)
+        assert await code_of(house.service.create(an_intent(OTHER_KEY), asker=person)) == ""
+        assert [question.duplicate_of for question in person.questions] == ["pay-1"]
+        await anyio.sleep(61 * 60)
+        assert await code_of(house.service.create(an_intent("order-0003"), asker=person)) == ""
+        assert (len(person.questions), house.posts) == (1, 3)
 
 
 async def test_a_way_to_ask_that_breaks_sends_nothing(tmp_path: Path) -> None:

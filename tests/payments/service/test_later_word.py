@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from blikk_payments.channel.wire import Status
-from blikk_payments.models import other_amount
+from blikk_payments.models import blikks_amount, other_amount
 from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
 from tests.payments.doubles import paying, unread
@@ -67,7 +67,9 @@ async def test_an_equal_payment_that_failed_just_now_is_read_once_more_before_an
         assert house.posts == 1
 
 
-@pytest.mark.parametrize(("amount_isk", "currency"), [(999_900, ""), (None, "EUR"), (999_900, "EUR"), (999, "ISK")])
+@pytest.mark.parametrize(
+    ("amount_isk", "currency"), [(999_900, ""), (None, "EUR"), (999_900, "EUR"), (999, "ISK"), (0, "")]
+)
 async def test_another_amount_or_currency_of_blikks_shows_no_link_and_is_warned_of(
     tmp_path: Path, amount_isk: int | None, currency: str
 ) -> None:
@@ -75,8 +77,9 @@ async def test_another_amount_or_currency_of_blikks_shows_no_link_and_is_warned_
     said = replace(answer(Status.SCA_REQUIRED, LINK, payment_id="pay-1"), amount_isk=amount_isk, currency=currency)
     async with paying(tmp_path, said) as house:
         snapshot = await house.service.create(an_intent())
-        told = amount_isk or 1_000, currency or "ISK"
+        told = 1_000 if amount_isk is None else amount_isk, currency or "ISK"
         assert (snapshot.payment.approval_url, snapshot.payment.warnings) == ("", (other_amount(*told),))
+        assert blikks_amount(snapshot.payment.warnings) == (str(told[0]), told[1])
         assert house.record() == snapshot.payment
 
 
