@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from blikk_mcp.commands import ledger as ledger_command
+from blikk_mcp.commands import ledger_copy
 from blikk_payments.channel.wire import ChannelPayment, Status
+from blikk_payments.errors import PaymentsError
+from blikk_payments.ledger.location import ledger_address
 from blikk_payments.ledger.opening import SqliteLedger
 from tests.payments.factories import an_intent, answer
 from tests.payments.ledgers import allow
@@ -202,3 +205,47 @@ def test_a_wrong_setting_is_a_reason(path: Path) -> None:
     assert (code, out) == (1, "")
     assert err.startswith("blikk-mcp ledger: ")
     assert ("BLIKK_LANGUAGE" in err, "BLIKK_MAX_AMOUNT_ISK" in err) == (True, True)
+
+
+def test_a_copy_is_made_of_the_file_that_was_meant_with_the_password_of_the_file(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths may be short; the password is neither argument nor output."""
+    asked: list[tuple[Path, str, str]] = []
+
+    def copy(source: Path, address: str, *, password: str) -> int:
+        asked.append((source, address, password))
+        if len(asked) > 2:
+            raise PaymentsError(f"it says {password} at {address}")
+        return 4
+
+    monkeypatch.setattr(ledger_copy, "copy_to_postgres", copy)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(path.parent)
+    (tmp_path / "password").write_text("secret-of-mine\n")
+    (tmp_path / "password").chmod(0o600)
+    address = "postgresql://me@127.0.0.1/x"
+    said = "4 payment(s) copied, and the copy adds up. Now name it in BLIKK_LEDGER of every server.\n"
+    assert ran(path, "copy", path.name, address) == (0, said, "")
+    with_password = {"BLIKK_LEDGER_PASSWORD_FILE": str(tmp_path / "password"), "HOME": str(tmp_path)}
+    assert ran(path, "copy", "~/state/ledger.sqlite3", address, **with_password) == (0, said, "")
+    meant = ledger_address(address)
+    assert asked == [(path, meant, ""), (path, meant, "secret-of-mine")]
+    code, out, err = ran(path, "copy", str(path), address, **with_password)
+    assert (code, out) == (1, "")
+    assert err.startswith("blikk-mcp ledger copy: it says [redacted]")
+
+
+@pytest.mark.parametrize("address", ["mysql://me@db/x", "ledger.sqlite3", ""])
+def test_a_copy_goes_into_postgresql_alone(address: str, path: Path) -> None:
+    """What was given is not repeated."""
+    said = "blikk-mcp ledger copy: POSTGRES must be an address like postgresql://user@host/database\n"
+    assert ran(path, "copy", str(path), address) == (1, "", said)
+
+
+def test_a_password_that_cannot_be_read_is_told_by_its_setting(path: Path, tmp_path: Path) -> None:
+    """The file's name is no secret; what is wrong with it is said."""
+    gone = {"BLIKK_LEDGER_PASSWORD_FILE": str(tmp_path / "gone")}
+    code, out, err = ran(path, "copy", str(path), "postgresql://me@127.0.0.1/x", **gone)
+    assert (code, out) == (1, "")
+    assert err.startswith("blikk-mcp ledger copy: BLIKK_LEDGER_PASSWORD_FILE ")
