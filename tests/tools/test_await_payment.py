@@ -176,6 +176,21 @@ async def test_the_client_is_told_once_that_an_opened_link_has_done_its_work(tmp
         assert browser.finished_with == browser.asked[:notices]
 
 
+async def test_a_payment_that_ends_while_the_client_is_asked_ends_the_wait(tmp_path: Path) -> None:
+    """The person approved in their bank's app, and the client's question stands open."""
+    browser = Browser("accept", seconds=20)
+    async with opening(tmp_path, browser) as at:
+        at.house.channel.tell("pay-1", Status.SUCCESS, at=5)
+        assert await waited(at) == ("paid", pytest.approx(5, abs=1.1))
+    assert len(browser.asked) == 1
+
+
+async def test_a_client_that_answers_at_once_is_waited_for_no_longer(tmp_path: Path) -> None:
+    """Who closed the question has to be told of by the agent now, and not when the wait's time is up."""
+    async with opening(tmp_path, Browser("cancel")) as at:
+        assert await waited(at) == ("needs_human", pytest.approx(0, abs=0.1))
+
+
 async def test_a_ledger_that_fails_while_the_client_is_asked_is_told_as_what_it_is(tmp_path: Path) -> None:
     """ledger_unavailable, and not an internal error because two things were waited for."""
     async with opening(tmp_path, Browser("accept", seconds=8)) as at:

@@ -98,6 +98,11 @@ def test_the_oldest_links_are_forgotten() -> None:
     for number in range(MAX_PAYMENTS + 1):
         assert not history.record_given(f"pay-{number}", links[0])
     assert not history.record_given("pay-0", links[1])
+    # One that is given again is not the oldest any more.
+    history.record_given("pay-2", links[0])
+    history.record_given("pay-new", links[0])
+    assert not history.was_given("pay-3")
+    assert history.was_given("pay-2")
     assert history.record_given(f"pay-{MAX_PAYMENTS}", links[1])
 
 

@@ -379,9 +379,11 @@ async def test_a_link_that_a_client_opened_is_waited_for_as_a_task(
     """The person is informed, too, who agreed to open the link that the client showed; once is enough."""
     async with task_client(monkeypatch, tmp_path, WAITS) as client:
         await client.create()
+        started = anyio.current_time()
         begun = await opened_by_the_client(client)
         assert begun["resultType"] == "task"
         assert (await client.wait(declares=OPENS_LINKS, human_informed=False))["resultType"] == "task"
+        assert anyio.current_time() - started <= 2 * HEAD_START_SECONDS
         client.house.channel.tell("pay-1", Status.SCA_REQUIRED, NEWER_LINK, at=anyio.current_time() + 5)
         await anyio.sleep(10)
         assert (await flat(client, begun["taskId"]))["approval_url"] == NEWER_LINK
