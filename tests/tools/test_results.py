@@ -124,7 +124,10 @@ def test_the_schema_refuses_what_is_not_of_the_shape(broken: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("environment", ["production", "stage", "sandbox", "custom"])
+@pytest.mark.parametrize(
+    "environment",
+    ["production", "sandbox", *(pytest.param(name, marks=pytest.mark.slow) for name in ("stage", "custom"))],
+)
 @pytest.mark.parametrize("url", ["", LINK, BAD_LINKS[0]])
 def test_every_state_keeps_the_shape(url: str, environment: str, language: Language) -> None:
     """No field is null, whatever is known of a payment and whatever went wrong."""
