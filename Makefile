@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-# Twice the two cores of a small machine: many tests wait for a process or a page.
-WORKERS ?= 4
+# One more than the two cores of a small machine: some tests wait, for a process, a disk or a page. Each worker loads all.
+WORKERS ?= 3
 BIN := $(VENV)/bin
 # Without compiled bytecode a start takes two to three times as long, and some shells switch it off.
 INSTALL := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile
@@ -43,7 +43,9 @@ portable: $(VENV)/.dev ## the tests that need nothing of a Linux, for macOS
 	$(BIN)/python -m pytest @tests/portable.txt
 
 # What a newer Python would break first: the payments and tools, and the server as a process.
-QUICK := tests/payments tests/tools $(addprefix tests/server/test_,main_job.py stdio.py stdio_lines.py front_door.py settings.py asking.py tasks.py commands.py)
+QUICK := tests/payments tests/tools tests/server/tasks tests/server/test_main_job.py tests/server/test_stdio.py \
+	tests/server/test_stdio_lines.py tests/server/test_front_door.py tests/server/test_settings.py tests/server/test_asking.py \
+	tests/server/test_serving.py tests/server/test_commands.py
 
 quick: $(VENV)/.dev ## a short suite, for a newer Python
 	$(EVERYDAY) $(QUICK)

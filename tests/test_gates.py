@@ -38,6 +38,15 @@ def test_every_test_has_a_time_limit(request: pytest.FixtureRequest) -> None:
     assert [name for name, marker in own.items() if marker and not (marker.args and marker.args[0] > 0)] == []
 
 
+def test_the_short_suites_name_tests_that_there_are() -> None:
+    """A file that was moved would end `make quick` and `make portable` before their first test."""
+    quick = re.search(r"^QUICK := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert quick
+    named = [*quick[1].replace("\\\n", " ").split(), *(ROOT / "tests" / "portable.txt").read_text().split()]
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_an_advisory_fails_the_audit_whatever_its_words_say() -> None:
     """An advisory may speak of time-outs, which is no sign that nobody could be asked."""
     assert judge(json.dumps({"dependencies": [CLEAN, VULNERABLE]}), "") == 1

@@ -487,7 +487,9 @@ def all_texts(language: Language, environment: str) -> Iterator[str]:
         yield presentation.waiting(what)
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize(
+    "environment", ["production", pytest.param("stage", marks=pytest.mark.slow), "sandbox", "custom"]
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_line_of_a_persons_words_is_too_wide_for_a_terminal_save_the_link(
     language: Language, environment: str

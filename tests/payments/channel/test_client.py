@@ -456,10 +456,10 @@ async def test_a_packed_answer_that_nobody_asked_for_is_unpacked(coding: str, pa
     assert refused.value.bank_text == "Not so"
 
 
-async def test_an_answer_that_unpacks_to_gigabytes_is_not_unpacked() -> None:
+async def test_an_answer_that_unpacks_to_a_great_deal_is_not_unpacked() -> None:
     """A few bytes must not cost the memory of the machine."""
     packer = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(packer.compress(bytes(1024 * 1024)) for _ in range(200)) + packer.flush()
+    bomb = b"".join(packer.compress(bytes(1024 * 1024)) for _ in range(64)) + packer.flush()
     async with loopback(http(201, bomb, ("Content-Encoding", "gzip"))) as server:
         channel = client(server.base_url)
         tracemalloc.start()
