@@ -54,10 +54,10 @@ def claim(ledger: Ledger, key: str = KEY, decide: Callable[[Facts], None] = allo
 
 
 def claimed(ledger: Ledger, wanted: PaymentIntent | None = None, *, now: datetime = NOON) -> PaymentRecord:
-    """A claim that has to be fresh."""
-    claimed = ledger.claim(wanted or an_intent(), allow, window_minutes=1440, now=now)
-    assert claimed.fresh
-    return claimed.record
+    """Claim for a payment, which has to be a fresh claim, with duplicates looked for."""
+    ours = ledger.claim(wanted or an_intent(), allow, window_minutes=1440, now=now)
+    assert ours.fresh
+    return ours.record
 
 
 def make(ledger: Ledger, key: str, payment_id: str, *, amount_isk: int = 1000, now: datetime = NOON) -> PaymentRecord:

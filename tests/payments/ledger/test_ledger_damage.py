@@ -22,7 +22,7 @@ from blikk_payments.ledger.sqlite.schema import MIGRATIONS
 from blikk_payments.models import ClaimState, Facts
 from tests.missing import unavailable
 from tests.payments.factories import KEY, NOON, OTHER_KEY, an_intent, answer, at, lookalike
-from tests.payments.ledgers import allow, full_disk, gone_process, in_child
+from tests.payments.ledgers import allow, claim, full_disk, gone_process, in_child
 
 FIRST = an_intent(purpose="x" * 100)
 NOBODY = 65534
@@ -49,14 +49,14 @@ def path(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy2(whole, folder / "ledger.sqlite3"))
 
 
-def claim(ledger: Ledger, key: str = OTHER_KEY) -> Claim:
-    return ledger.claim(an_intent(key), allow, window_minutes=0, now=at(1))
+def claim_another(ledger: Ledger) -> Claim:
+    return claim(ledger, OTHER_KEY)
 
 
 def assert_unavailable(path: Path, words: str) -> None:
     """Nothing can be claimed or looked up, and the text says why without saying where."""
     with SqliteLedger(path, busy_timeout_seconds=0.05) as ledger:
-        for use in (lambda: claim(ledger), lambda: ledger.by_key(KEY, now=NOON)):
+        for use in (lambda: claim_another(ledger), lambda: ledger.by_key(KEY, now=NOON)):
             with pytest.raises(LedgerUnavailable, match=words) as caught:
                 use()
             assert caught.value.code == "ledger_unavailable"
@@ -73,7 +73,7 @@ def assert_nothing_lost(path: Path) -> None:
         assert ledger.by_key(OTHER_KEY, now=NOON) is None
         assert len(list(ledger.records(now=NOON))) == 201
         assert ledger.verify() == []
-        assert claim(ledger).fresh
+        assert claim_another(ledger).fresh
 
 
 # A disk that takes nothing more
@@ -101,7 +101,7 @@ def test_a_full_ledger_claims_nothing_and_goes_on_when_there_is_room(
 
     with SqliteLedger(path) as ledger:
         assert ledger.verify() == []
-        assert claim(ledger).fresh
+        assert claim_another(ledger).fresh
 
 
 def claim_with_file_size_limit(path: Path) -> tuple[str, int]:
@@ -177,7 +177,7 @@ def claim_without_privileges(path: Path) -> str:
         assert ctypes.CDLL(None).capset(version, no_capabilities) == 0
     with SqliteLedger(path) as ledger:
         try:
-            claim(ledger)
+            claim_another(ledger)
         except LedgerUnavailable as error:
             return error.message
     return ""
@@ -215,10 +215,10 @@ def test_a_ledger_that_another_process_has_locked_claims_nothing(path: Path) -> 
         other.execute("BEGIN IMMEDIATE")
         with SqliteLedger(path, busy_timeout_seconds=0.05) as ledger:
             with pytest.raises(LedgerUnavailable, match="Another process is holding the ledger"):
-                claim(ledger)
+                claim_another(ledger)
             assert ledger.by_key(KEY, now=NOON) is not None
             other.execute("ROLLBACK")
-            assert claim(ledger).fresh
+            assert claim_another(ledger).fresh
 
 
 def test_a_task_that_hangs_in_the_ledger_holds_up_the_others_for_a_bounded_time(path: Path) -> None:
@@ -236,10 +236,10 @@ def test_a_task_that_hangs_in_the_ledger_holds_up_the_others_for_a_bounded_time(
         holder.start()
         entered.wait()
         with pytest.raises(LedgerUnavailable, match="busy with another task"):
-            claim(ledger)
+            claim_another(ledger)
         leave.set()
         holder.join()
-        assert claim(ledger).fresh
+        assert claim_another(ledger).fresh
 
 
 # A file that is not what it was
@@ -340,7 +340,7 @@ def test_an_empty_file_left_by_a_crash_becomes_a_ledger(tmp_path: Path) -> None:
     path.touch(0o600)
 
     with SqliteLedger(path) as ledger:
-        assert claim(ledger).fresh
+        assert claim_another(ledger).fresh
 
 
 @pytest.mark.parametrize("put_back", [True, False])
@@ -352,12 +352,12 @@ def test_a_ledger_that_was_moved_away_is_never_replaced_by_an_empty_one(path: Pa
         if not put_back:
             path.touch(0o600)
         with pytest.raises(LedgerUnavailable, match="moved or replaced"):
-            claim(ledger)
+            claim_another(ledger)
         ledger.close()
         with pytest.raises(LedgerUnavailable, match="moved or replaced"):
-            claim(ledger)
+            claim_another(ledger)
         path.with_suffix(".moved").rename(path)
-        assert claim(ledger).fresh
+        assert claim_another(ledger).fresh
 
 
 # A file that others could swap
@@ -484,7 +484,7 @@ def test_a_file_that_can_only_be_read_is_not_believed_without_the_log_beside_it(
     left = tmp_path / "left" / path.name
     left.parent.mkdir(0o700)
     with SqliteLedger(path, timer=lambda seconds, call: lambda: None) as ledger:
-        claim(ledger)
+        claim_another(ledger)
         for name in (path.name, f"{path.name}-wal"):
             shutil.copy(path.with_name(name), left.with_name(name))
     left.chmod(0o400)
@@ -501,7 +501,7 @@ def test_a_file_that_can_only_be_read_is_not_believed_without_the_log_beside_it(
 def test_a_ledger_whose_lock_another_process_holds_opens_and_answers_for_a_known_key(path: Path) -> None:
     """Reading waits for no writer, in a process that has just started too; a dead claim is *unknown*, written or not."""
     with SqliteLedger(path, process=gone_process()) as before:
-        claim(before)
+        claim_another(before)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE payments SET purpose = 'half'")
@@ -560,7 +560,7 @@ def test_a_folder_in_the_ledgers_place_is_refused(tmp_path: Path) -> None:
 def test_an_outcome_that_cannot_be_written_leaves_the_claim_as_it_was(path: Path) -> None:
     """A claim without an outcome is *sending*, and later *unknown*: never free again by itself."""
     with SqliteLedger(path, busy_timeout_seconds=0.05) as ledger:
-        claimed = claim(ledger).record
+        claimed = claim_another(ledger).record
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(LedgerUnavailable):
