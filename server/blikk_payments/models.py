@@ -76,6 +76,14 @@ class PaymentIntent:
     confirmed_duplicate_of: str = ""
     warnings: tuple[str, ...] = ()
 
+    def is_same_payment(self, other: PaymentIntent) -> bool:
+        """Whether amount, account and kennitala are the same: what decides it, as in the ledger."""
+        return (self.amount_isk, self.account_key, self.creditor_ssn) == (
+            other.amount_isk,
+            other.account_key,
+            other.creditor_ssn,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:

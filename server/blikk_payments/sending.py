@@ -14,7 +14,6 @@ from blikk_payments.channel.errors import NotSent, Refused, Uncertain
 from blikk_payments.channel.wire import ChannelPayment, PaymentOrder
 from blikk_payments.collaborators import Blocking, Channel
 from blikk_payments.errors import ErrorCode, OutcomeUnknown
-from blikk_payments.identifiers import account_key_of_bban, account_key_of_iban
 from blikk_payments.ledger.protocol import IllegalTransition, Ledger
 from blikk_payments.ledger.stored import apply_answer
 from blikk_payments.models import ClaimState, PaymentIntent, PaymentRecord
@@ -43,18 +42,12 @@ class Sending:
     When `done` is set, `record` holds the outcome, and `recorded` says whether the ledger has it too.
     """
 
+    intent: PaymentIntent
     order: PaymentOrder
     record: PaymentRecord
     done: anyio.Event
     outcome: Outcome | None = None
     recorded: bool = False
-
-    def pays(self, intent: PaymentIntent) -> bool:
-        """Whether this is the payment that is asked for: amount, account and kennitala decide, as in the ledger."""
-        iban, bban = self.order.creditor_iban, self.order.creditor_bban
-        account_key = account_key_of_iban(iban) if iban else account_key_of_bban(bban)
-        ours = (self.order.amount_isk, account_key, self.order.creditor_ssn)
-        return ours == (intent.amount_isk, intent.account_key, intent.creditor_ssn)
 
 
 class Sender:
@@ -81,9 +74,9 @@ class Sender:
         self._unwritten: list[Sending] = []
         self._writing_again = False
 
-    def start(self, order: PaymentOrder, claimed: PaymentRecord) -> Sending:
+    def start(self, intent: PaymentIntent, order: PaymentOrder, claimed: PaymentRecord) -> Sending:
         """Send the order of a claim that is already committed as *sending*."""
-        sending = Sending(order, claimed, anyio.Event())
+        sending = Sending(intent, order, claimed, anyio.Event())
         self._under_way.append(sending)
         self._tasks.start_soon(self._run, sending)
         return sending

@@ -145,7 +145,7 @@ class PaymentService:
             deadline = Deadline.after(SEND_WITHIN_SECONDS, self._now, self._since_boot)
             claim = await self._run_blocking(take)
             if claim.fresh:
-                sending = self._sender.start(self._order(intent, deadline), claim.record)
+                sending = self._sender.start(intent, self._order(intent, deadline), claim.record)
         assert claim is not None
         if sending is None:
             return await self._replay(claim.record)
@@ -212,7 +212,7 @@ class PaymentService:
         except LedgerUnavailable:
             if held is None:
                 raise
-            if not held.pays(intent):
+            if not held.intent.is_same_payment(intent):
                 raise IdempotencyConflict("This idempotency key belongs to another payment.") from None
             return held.record
         return self._sender.newest(record) if record else None

@@ -82,7 +82,7 @@ MUTANTS: dict[str, Mutant] = {
                 "else await self._channel.create(self._order(intent, deadline)); "
                 "claim = await self._run_blocking(take)"
             ),
-            "sending = self._sender.start(self._order(intent, deadline), claim.record)": (
+            "sending = self._sender.start(intent, self._order(intent, deadline), claim.record)": (
                 "return Snapshot(self._ledger.created(intent.idempotency_key, 1, early, now=self._now()))"
             ),
         },

@@ -39,7 +39,7 @@ class Post:
         intent = numbered(self.sent)
         claim = self.ledger.claim(intent, lambda facts: None, window_minutes=0, now=NOON)
         order = PaymentOrder(intent.amount_isk, intent.creditor_name, intent.creditor_ssn, intent.creditor_iban)
-        return self.sender.start(order, claim.record)
+        return self.sender.start(intent, order, claim.record)
 
     async def send(self) -> Sending:
         """Send the next payment to its end."""
