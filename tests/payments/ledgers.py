@@ -134,5 +134,8 @@ def gone_process() -> ProcessIdentity:
 
 def in_child(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a function in a fresh process and hand back what it returns or raises."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    # Forked by a process that has loaded the ledger and nothing else, instead of loading it anew.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "blikk_payments.ledger.opening", "tests.payments.ledgers"])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *args, **kwargs).result()
