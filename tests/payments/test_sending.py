@@ -111,7 +111,7 @@ async def test_of_a_key_that_was_sent_again_the_newest_attempt_is_known(tmp_path
         post.channel.creates.extend([Refused("no", status=401), never])
         first = await post.send()
         claim = post.ledger.claim(numbered(1), lambda facts: None, window_minutes=0, now=NOON)
-        second = post.sender.start(first.order, claim.record)
+        second = post.sender.start(first.intent, first.order, claim.record)
         for unwritten in ([], [first]):
             post.sender._unwritten[:] = unwritten  # pyright: ignore[reportPrivateUsage] - as after a failed write
             assert post.sender.of_key(first.record.idempotency_key) is second
