@@ -23,6 +23,7 @@ from blikk_tools.catalog import ALL_TOOLS
 from tests.npm import node_with
 from tests.packages.stdio import START_SECONDS, answers, bare_machine, tools_of
 from tests.sandbox_control import paid
+from tests.server.in_process_server import serve, tool_call
 from tests.server.running import PAYMENT, Process
 
 SERVER = str(Path(sysconfig.get_path("scripts")) / "blikk-mcp")
@@ -62,6 +63,14 @@ def test_what_a_person_changes_in_the_dialog_reaches_the_server() -> None:
     assert (settings.max_amount_isk, settings.language) == (500, "is")
 
 
+def test_where_nothing_was_filled_in_the_first_call_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A placeholder is a wrong setting."""
+    told = serve(monkeypatch, ENV, [tool_call("create_payment", **PAYMENT)]).result
+    assert told["error_code"] == "not_configured"
+    assert all(f"{name}: is still a placeholder" in json.dumps(told) for name in ENV)
+
+
+@pytest.mark.slow
 def test_a_host_that_fills_nothing_in_gets_a_server_that_says_so(tmp_path: Path) -> None:
     """A placeholder is a wrong setting; the tools are listed, and the first call names what is missing."""
     call = {
