@@ -245,16 +245,19 @@ async def wired(environ: Mapping[str, str], *, door: bool = False) -> AsyncGener
             async with running_app(settings, redactor) as server:
                 await serve_stdio(server, partial(redact_line, redactor), wire, handover)
 
-    with patch("blikk_mcp.transports.stdio.exit_soon"):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(serve)
-            try:
-                yield Process(pipes)  # type: ignore[arg-type]
-            finally:
-                await pipes.stdin.aclose()
-    os.close(pipes.reads)
-    os.close(pipes.writes)
-    await pipes.stdout.aclose()
+    try:
+        with patch("blikk_mcp.transports.stdio.exit_soon"):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(serve)
+                try:
+                    yield Process(pipes)  # type: ignore[arg-type]
+                finally:
+                    await pipes.stdin.aclose()
+    finally:
+        # After a failure, too: a thread that still reads would keep the tests' process from its end.
+        os.close(pipes.reads)
+        os.close(pipes.writes)
+        await pipes.stdout.aclose()
 
 
 def _open_door(environ: Mapping[str, str], wire: Wire) -> FrontDoor:

@@ -104,45 +104,76 @@ class Clock:
         return self.now
 
 
-@pytest.mark.parametrize(("reads_on", "kept"), [(True, 3), (False, 0)], ids=["slowly", "no more"])
-def test_a_client_that_hung_up_is_gone_when_it_reads_nothing_for_a_while_and_not_while_it_reads_slowly(
-    pipes: Pipes, monkeypatch: pytest.MonkeyPatch, reads_on: bool, kept: int
-) -> None:
-    """`printf … | blikk-mcp | less`: every pause is short, one answer takes long, and what was asked is answered."""
-    clock, looked = Clock(), threading.Semaphore(0)
-    is_abandoned = Wire._is_abandoned  # pyright: ignore[reportPrivateUsage] - asked only while the reader waits
+class Looks:
+    """How often the reader, which waits for room, has looked whether anybody is there. Pauses of the client are told."""
 
-    def look(wire: Wire) -> bool:
-        gone = is_abandoned(wire)
-        looked.release()
-        return gone
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = Clock()
+        self._looked = threading.Semaphore(0)
+        is_abandoned = Wire._is_abandoned  # pyright: ignore[reportPrivateUsage] - asked only while the reader waits
 
-    def wait_for_a_look() -> None:
-        while looked.acquire(blocking=False):
+        def look(wire: Wire) -> bool:
+            gone = is_abandoned(wire)
+            self._looked.release()
+            return gone
+
+        monkeypatch.setattr(wire_module, "time", self.clock)
+        monkeypatch.setattr(wire_module, "LOOK_SECONDS", 0.001)
+        monkeypatch.setattr(wire_module, "MAX_HELD_BYTES", 2)
+        monkeypatch.setattr(Wire, "_is_abandoned", look)
+
+    def wait_for_one(self) -> None:
+        """Return after a look that began after this."""
+        while self._looked.acquire(blocking=False):
             pass
-        for _ in range(2):  # one may have begun before
-            assert looked.acquire(timeout=LIMIT_SECONDS)
+        for _ in range(2):
+            assert self._looked.acquire(timeout=LIMIT_SECONDS)
 
-    monkeypatch.setattr(wire_module, "time", clock)
-    monkeypatch.setattr(wire_module, "LOOK_SECONDS", 0.001)
-    monkeypatch.setattr(wire_module, "MAX_HELD_BYTES", 2)
-    monkeypatch.setattr(Wire, "_is_abandoned", look)
-    wire = pipes.wire
-    wire.start()
-    wire.send(b"x" * PIECES * READ_BYTES)
-    pipes.write(b"1\n2\n3\n")
-    pipes.hang_up()
-    for _ in range(PIECES if reads_on else 0):
-        pipes.read(READ_BYTES)
-        wait_for_a_look()
-        clock.now += STALL_SECONDS / 5
-    if not reads_on:
-        wait_for_a_look()
-        clock.now += STALL_SECONDS
+    def pass_seconds(self, seconds: float) -> None:
+        """Let so much time go by between two looks."""
+        self.wait_for_one()
+        self.clock.now += seconds
+        self.wait_for_one()
+
+
+def lines_left(wire: Wire) -> int:
+    """How many lines there are to be taken until the end."""
     taken = 0
     while wire.next_line(LIMIT_SECONDS) is not None:
         taken += 1
-    assert taken == kept
+    return taken
+
+
+def test_a_client_that_hung_up_and_reads_slowly_gets_its_answers(pipes: Pipes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`printf … | blikk-mcp | less`: every pause is short, one answer takes long, and what was asked is answered."""
+    looks = Looks(monkeypatch)
+    pipes.wire.start()
+    pipes.wire.send(b"x" * PIECES * READ_BYTES)
+    pipes.write(b"1\n2\n3\n")
+    pipes.hang_up()
+    for _ in range(PIECES):
+        pipes.read(READ_BYTES)
+        looks.pass_seconds(STALL_SECONDS / 5)
+    assert lines_left(pipes.wire) == 3
+
+
+def test_a_client_that_hung_up_and_reads_nothing_is_gone_after_a_while(
+    pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is there to read an answer to what it still asked; the while begins when there is something to read."""
+    looks = Looks(monkeypatch)
+    pipes.wire.start()
+    pipes.wire.send(b"x" * PIPE_BYTES)
+    pipes.wire.drain(LIMIT_SECONDS)
+    looks.clock.now += 100 * STALL_SECONDS
+    pipes.wire.send(b"x" * PIECES * READ_BYTES)
+    pipes.write(b"1\n2\n3\n")
+    pipes.hang_up()
+    looks.pass_seconds(STALL_SECONDS / 2)
+    assert not pipes.wire.has_ended
+    looks.wait_for_one()
+    looks.clock.now += STALL_SECONDS
+    assert lines_left(pipes.wire) == 0
 
 
 @pytest.mark.parametrize("seconds", [None, LIMIT_SECONDS])
