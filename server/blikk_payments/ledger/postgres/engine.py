@@ -60,7 +60,7 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 class PostgresEngine(Engine):
-    """Connects on first use. `requires_fsync` is off for a sandbox's ledger alone."""
+    """Connects on first use."""
 
     def __init__(
         self,
@@ -68,14 +68,11 @@ class PostgresEngine(Engine):
         *,
         password: str = "",
         environment: str = "",
-        requires_fsync: bool = True,
-        pool_size: int = POSTGRES_TURNS,
         wall_clock: Callable[[], float] = time.time,
         watchdog_seconds: float = WATCHDOG_SECONDS,
     ) -> None:
         self._watchdog_seconds = watchdog_seconds
         self._environment = environment
-        self._requires_fsync = requires_fsync
         self._wall_clock = wall_clock
         try:
             asked = conninfo_to_dict(conninfo).get("options") or ""
@@ -105,7 +102,6 @@ class PostgresEngine(Engine):
             settings["password"] = password
         self._conninfo = conninfo
         self._settings = settings
-        self._pool_size = pool_size
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         self._lock = threading.Lock()
         self._checked = False
@@ -209,7 +205,7 @@ class PostgresEngine(Engine):
                     self._conninfo,
                     kwargs=self._settings,
                     min_size=0,
-                    max_size=self._pool_size,
+                    max_size=POSTGRES_TURNS,
                     timeout=POOL_WAIT_SECONDS,
                     reconnect_timeout=CONNECT_SECONDS,
                     open=True,
@@ -221,7 +217,7 @@ class PostgresEngine(Engine):
         if self._checked:
             return
         row = connection.execute("SELECT current_setting('fsync'), extract(epoch FROM clock_timestamp())").fetchone()
-        if row is None or (self._requires_fsync and row[0] != "on"):
+        if row is None or row[0] != "on":
             raise LedgerUnavailable(UNSAFE)
         if abs(float(row[1]) - self._wall_clock()) > SKEW_SECONDS:
             raise LedgerUnavailable(SKEWED)
