@@ -60,10 +60,8 @@ async def run(call: Call, arguments: GetPaymentStatusArguments) -> Reply:
     Raises:
         PaymentsError: the ledger has no such key, or cannot be read.
     """
-    payment_id, key = arguments.payment_id, arguments.idempotency_key
-    if payment_id and (record := await call.service.overview.under_key(payment_id)) is not None:
-        payment_id, key = "", record.idempotency_key
-    return call.reply(await call.service.status(payment_id=payment_id, idempotency_key=key))
+    asked = call.service.status(payment_id=arguments.payment_id, idempotency_key=arguments.idempotency_key)
+    return call.reply(await asked)
 
 
 TOOL = Tool(
