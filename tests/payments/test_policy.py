@@ -224,7 +224,7 @@ def test_the_persons_yes_lets_the_payment_pass() -> None:
 
 def test_the_question_says_amount_payee_and_account_and_why_it_is_asked() -> None:
     """A yes is bound to amount, payee, account and key."""
-    question = question_of(Policy(ask_above_isk=500), an_intent())
+    question = question_of(Policy(ask_above_isk=500), an_intent(purpose="Kaffi"))
     assert question == Question(
         kinds=frozenset({QuestionKind.ABOVE_THRESHOLD}),
         idempotency_key="order-0001",
@@ -233,6 +233,7 @@ def test_the_question_says_amount_payee_and_account_and_why_it_is_asked() -> Non
         creditor_ssn=KENNITALA,
         account_key="IS" + BBAN,
         masked_account="0159-26-•••654",
+        purpose="Kaffi",
     )
 
 
@@ -401,6 +402,12 @@ def test_an_equal_payment_that_is_being_sent_holds_up_and_has_no_id_to_confirm(c
         ),
         (
             Policy(),
+            Facts(unknown_to_account=(UNKNOWN,)),
+            False,
+            "it is not known whether an earlier payment of another amount to the same account was paid",
+        ),
+        (
+            Policy(),
             equals(UNKNOWN),
             False,
             "an equal payment (same account, same amount) was sent under another key and it is not known whether it"
@@ -414,7 +421,10 @@ def test_an_equal_payment_that_is_being_sent_holds_up_and_has_no_id_to_confirm(c
             "an equal payment (same account, same amount) is being sent under another key right now",
         ),
     ],
-    ids=["creditor", "amount", "day", "minute", "cannot ask", "can ask", "duplicate", "unknown", "sending"],
+    ids=[
+        *("creditor", "amount", "day", "minute", "cannot ask", "can ask"),
+        *("duplicate", "in doubt", "unknown", "sending"),
+    ],
 )
 def test_a_refusal_says_what_stands_in_the_way_and_which_setting_it_is(
     policy: Policy, facts: Facts, can_ask: bool, message: str

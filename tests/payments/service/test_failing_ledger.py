@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.models import ClaimState, PaymentRecord
+from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import LEDGER, Person, Step, paying
-from tests.payments.factories import KEY, LINK, an_intent, answer, record_of
+from tests.payments.doubles import (
+    LEDGER,
+    BreakableLedger,
+    Person,
+    ScriptedChannel,
+    Step,
+    paying,
+    service_over,
+    virtual_now,
+)
+from tests.payments.factories import KEY, LINK, an_intent, answer, numbered, record_of
 from tests.payments.service.endings import LOST, MAYBE, NO_PAYMENT, PAID, code_of, in_ledger, refused, told
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +138,66 @@ async def test_a_refusal_that_was_not_written_frees_its_key_once_the_ledger_can_
         again = await house.service.create(an_intent())
         assert_snapshot(again, state=ClaimState.CREATED, code="", replayed=False)
         assert house.posts == 2
+
+
+async def test_a_ledger_that_fails_again_gets_what_it_missed_again(tmp_path: Path) -> None:
+    """The second trouble of a process's life is no less one than the first."""
+    async with paying(tmp_path, PAID, PAID) as house:
+        for number in (1, 2):
+            house.ledger.broken = {"created"}
+            assert not (await house.service.create(numbered(number))).recorded
+            house.ledger.broken = set()
+            await anyio.sleep(10)
+            assert in_ledger(house, f"order-{number:04}") is ClaimState.CREATED
+
+
+async def test_what_was_not_written_is_written_at_the_end_of_a_process_that_is_cancelled(tmp_path: Path) -> None:
+    """A client that goes away cancels everything; the last words are written all the same."""
+
+    async def with_threads(call: Callable[[], Any], /) -> Any:
+        await anyio.lowlevel.checkpoint()
+        return call()
+
+    with BreakableLedger(tmp_path / LEDGER) as ledger:
+        with anyio.CancelScope() as scope:
+            async with service_over(ScriptedChannel(PAID), ledger, run_blocking=with_threads) as service:
+                ledger.broken = {"created"}
+                assert not (await service.create(an_intent())).recorded
+                ledger.broken = set()
+                scope.cancel()
+        record = ledger.by_key(KEY, now=virtual_now())
+        assert record is not None
+        assert record.state is ClaimState.CREATED
+
+
+async def test_a_ledger_that_fails_while_a_replay_waits_is_told_with_what_was_known(tmp_path: Path) -> None:
+    """Another process sends the key: "nothing was sent" it is not."""
+    snapshots: list[Snapshot] = []
+    async with paying(tmp_path) as house, anyio.create_task_group() as tasks:
+        house.ledger.claim(an_intent(), lambda facts: None, window_minutes=0, now=virtual_now())
+
+        async def replay() -> None:
+            snapshots.append(await house.service.create(an_intent()))
+
+        tasks.start_soon(replay)
+        await anyio.sleep(1)
+        house.ledger.broken = {"by_key"}
+    (snapshot,) = snapshots
+    assert_snapshot(snapshot, state=ClaimState.SENDING, code="ledger_unavailable", replayed=True)
+
+
+async def test_of_outcomes_that_the_ledger_never_takes_the_newest_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it fails, the memory for them is bounded; the older ones are unknown there before long."""
+    monkeypatch.setattr("blikk_payments.sending.MAX_UNWRITTEN", 2)
+    async with paying(tmp_path, PAID, PAID, PAID) as house:
+        house.ledger.broken = {"created"}
+        for number in (1, 2, 3):
+            await house.service.create(numbered(number))
+        told = [await house.service.status(idempotency_key=f"order-{number:04}") for number in (1, 2, 3)]
+        assert [snapshot.payment.state for snapshot in told] == [ClaimState.SENDING, *[ClaimState.CREATED] * 2]
+        house.ledger.broken = set()
 
 
 async def test_another_payment_under_a_key_is_a_conflict_also_where_only_this_process_knows_of_it(

@@ -73,6 +73,28 @@ async def test_the_time_in_which_a_claim_is_written_counts(tmp_path: Path, secon
     assert passed == [seconds > SEND_WITHIN_SECONDS]
 
 
+async def test_what_takes_time_to_load_takes_none_of_a_claims_time(tmp_path: Path) -> None:
+    """The HTTP library is loaded by the first payment: it must not be late because of that."""
+    boot = 0.0
+    passed: list[bool] = []
+
+    class Slow(ScriptedChannel):
+        def prepare(self) -> None:
+            nonlocal boot
+            boot += 60.0
+
+    def look(order: PaymentOrder) -> None:
+        assert order.deadline is not None
+        passed.append(boot == 0 or order.deadline.passed())
+
+    channel = Slow(PAID)
+    channel.before_create = look
+    with BreakableLedger(tmp_path / LEDGER) as ledger:
+        async with service_over(channel, ledger, since_boot=lambda: boot) as service:
+            await service.create(an_intent())
+    assert passed == [False]
+
+
 @in_real_time
 async def test_an_order_that_is_too_late_sends_no_byte_and_its_key_may_be_sent_again(tmp_path: Path) -> None:
     """The deadline is looked at when the first byte is about to leave, after connecting."""
@@ -103,9 +125,9 @@ async def test_a_request_whose_key_was_sent_again_meanwhile_is_answered_with_wha
         now = virtual_now()
         house.ledger.refused(KEY, 1, code="unauthorized", bank_text="", now=now)
         house.ledger.claim(an_intent(), lambda facts: None, window_minutes=0, now=now)
-        house.ledger.created(KEY, 2, answer(Status.SUCCESS, payment_id="pay-2"), now=now)
+        house.ledger.created(KEY, 2, answer(Status.SUCCESS, payment_id="pay-2", bank_text="ok"), now=now)
 
     async with paying(tmp_path, refused(400)) as house:
         house.channel.before_create = meanwhile
         snapshot = await house.service.create(an_intent())
-    assert_snapshot(snapshot, payment_id="pay-2", attempt=2, replayed=True)
+    assert_snapshot(snapshot, payment_id="pay-2", attempt=2, replayed=True, bank_text="ok")

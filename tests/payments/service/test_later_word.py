@@ -13,9 +13,9 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.models import blikks_amount, other_amount
 from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
-from tests.payments.doubles import paying, unread
+from tests.payments.doubles import never, paying, unread
 from tests.payments.factories import KEY, LINK, OTHER_KEY, an_intent, answer, numbered
-from tests.payments.service.endings import code_of
+from tests.payments.service.endings import PAID, code_of
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +54,16 @@ async def test_a_failure_that_cannot_be_read_again_stands_as_it_was_said(tmp_pat
         house.channel.every_read = unread(status)
         snapshot = await house.service.status(payment_id="pay-1")
         assert_snapshot(snapshot, status=Status.REJECTED, error=None, fresh=True)
+
+
+async def test_a_blikk_that_hangs_over_an_earlier_failure_holds_a_payment_up_for_seconds_only(tmp_path: Path) -> None:
+    """It failed by Blikk's own word: whether that was the last one is worth a moment."""
+    async with paying(tmp_path, answer(Status.ERROR), PAID) as house:
+        await house.service.create(an_intent())
+        house.channel.every_read = never
+        started = anyio.current_time()
+        assert await code_of(house.service.create(an_intent(OTHER_KEY))) == ""
+        assert anyio.current_time() - started <= 5
 
 
 async def test_an_equal_payment_that_failed_just_now_is_read_once_more_before_another_one_goes_out(

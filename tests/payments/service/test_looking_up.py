@@ -8,6 +8,7 @@ import pytest
 
 from blikk_payments.channel.backoff import MAX_BACKOFF_SECONDS
 from blikk_payments.channel.client import ChannelClient
+from blikk_payments.channel.errors import ReadFailed, ReadRefused
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable, PaymentNotFound, PaymentsError
@@ -107,6 +108,29 @@ async def test_a_look_up_that_fails_keeps_what_was_known(
         await house.service.create(an_intent())
         snapshot = await house.service.status(payment_id="pay-1")
         assert_snapshot(snapshot, state=ClaimState.CREATED, code=code, status=known, fresh=False)
+
+
+@pytest.mark.parametrize("error", [ReadRefused("no", status=401, bank_text="hm"), ReadFailed("no", bank_text="hm")])
+async def test_what_blikk_says_to_a_look_up_that_fails_is_told(tmp_path: Path, error: Exception) -> None:
+    """It may be all there is to go by."""
+    async with paying(tmp_path, answer(Status.SCA_REQUIRED, LINK)) as house:
+        await house.service.create(an_intent())
+        house.channel.every_read = error
+        snapshot = await house.service.status(payment_id="pay-1")
+        assert snapshot.error is not None
+        assert snapshot.error.bank_text == "hm"
+
+
+async def test_a_payment_is_found_by_its_key_where_its_id_is_asked_for(tmp_path: Path) -> None:
+    """An agent gives the one for the other; what has no id has nothing else."""
+    async with paying(tmp_path, LOST, PAID) as house:
+        await house.service.create(an_intent())
+        for snapshot in (
+            await house.service.status(payment_id=KEY),
+            await house.service.wait(KEY, seconds=0, until=lambda _: False),
+        ):
+            assert record_of(snapshot).idempotency_key == KEY
+            assert told(snapshot) == (MAYBE, "outcome_unknown")
 
 
 @in_real_time

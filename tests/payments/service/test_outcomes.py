@@ -18,6 +18,7 @@ from tests.payments.factories import (
     IBAN,
     KENNITALA,
     KEY,
+    LINK,
     OTHER_BBAN,
     OTHER_KENNITALA,
     an_intent,
@@ -158,13 +159,29 @@ async def test_a_connection_that_was_never_made_is_definite(tmp_path: Path) -> N
 
 async def test_an_id_that_another_payment_has_makes_the_outcome_unknown(tmp_path: Path) -> None:
     """Two payments are never one: the ledger takes no id twice, and nobody may be told that the second was made."""
-    twice = answer(Status.SUCCESS, payment_id="pay-1")
+    twice = answer(Status.SUCCESS, LINK, payment_id="pay-1")
     async with paying(tmp_path, twice, twice) as house:
         await house.service.create(numbered(1))
         second = await house.service.create(numbered(2))
         assert in_ledger(house, "order-0002") is MAYBE
         assert told(second) == (MAYBE, "outcome_unknown")
         assert_snapshot(second, payment_id="", status=None, approval_url="")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (uncertain(503), "status 503"),
+        (uncertain(None), "no answer"),
+        (RuntimeError("a defect"), "defect"),
+    ],
+    ids=["status", "silence", "defect"],
+)
+async def test_the_history_says_why_an_outcome_is_unknown(tmp_path: Path, said: Exception, reason: str) -> None:
+    """Whoever looks into it has to know whether Blikk answered."""
+    async with paying(tmp_path, said) as house:
+        await house.service.create(an_intent())
+        assert [entry.detail.get("reason") for entry in house.ledger.history(KEY)][-1] == reason
 
 
 async def test_the_claim_is_written_down_before_anything_is_sent(tmp_path: Path) -> None:

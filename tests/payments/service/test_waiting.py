@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from blikk_payments.channel.backoff import MAX_RETRY_AFTER_SECONDS
 from blikk_payments.channel.wire import FAILED, NEEDS_PERSON, TERMINAL, ChannelPayment, Status
 from blikk_payments.errors import LedgerUnavailable, OutcomeUnknown, StatusUnavailable
 from blikk_payments.models import ClaimState, Payment
-from blikk_payments.polling import ENDS_A_WAIT, ROUTINE_GAP_SECONDS, Poller
+from blikk_payments.polling import ENDS_A_WAIT, MAX_READS_AT_ONCE, ROUTINE_GAP_SECONDS, Poller
 from blikk_payments.schedule import PollSchedule
 from blikk_payments.snapshot import Snapshot
 from tests.expecting import assert_snapshot
@@ -379,6 +380,49 @@ async def test_a_short_pause_does_not_shorten_a_longer_one() -> None:
     assert {payment_id for payment_id, _ in at} == {"pay-1", "pay-2"}
     assert [moment for _, moment in at if 0.5 < moment < 60] == []
     assert [moment for _, moment in at if moment >= 60]
+
+
+async def test_no_more_than_so_many_reads_are_under_way_at_once() -> None:
+    """A Blikk that hangs costs a bounded number of connections, however many wait."""
+    under_way: list[str] = []
+
+    async def read(payment_id: str, before: Payment | None) -> Payment:
+        under_way.append(payment_id)
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with anyio.create_task_group() as tasks, AsyncExitStack() as stack:
+        poller = Poller(read, tasks, schedule=PollSchedule(), jitter=lambda: 0.5)
+        for number in range(3 * MAX_READS_AT_ONCE):
+            await stack.enter_async_context(poller.watch(f"pay-{number}"))
+        await anyio.sleep(60)
+        assert len(under_way) == MAX_READS_AT_ONCE == 16
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_was_read_for_somebody_else_begins_a_new_pace() -> None:
+    """After a change Blikk is asked at the pace of the new status, as if the poller had seen it itself."""
+    status = Status.SCA_REQUIRED
+    at: list[float] = []
+
+    async def read(payment_id: str, before: Payment | None) -> Payment:
+        at.append(anyio.current_time())
+        return a_record(status)
+
+    async with anyio.create_task_group() as tasks:
+        poller = Poller(read, tasks, schedule=PollSchedule(most_seconds=15.0), jitter=lambda: 0.5)
+        async with poller.watch("pay-1") as watch:
+            await anyio.sleep(900)
+            assert round(at[-1] - at[-2]) == 15
+            status = Status.PENDING
+            poller.heard(a_record(status))
+            assert watch.reading is not None
+            assert watch.reading.payment == a_record(status)
+            changed = len(at)
+            await anyio.sleep(60)
+            # The pause that was running, then the pace of a status that is some seconds old.
+            assert [later - earlier < 5 for earlier, later in pairwise(at[changed:])][:5] == [True] * 5
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_ledger_that_fails_in_the_middle_keeps_what_was_known(tmp_path: Path) -> None:
