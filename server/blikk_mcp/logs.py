@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +18,9 @@ from typing import Any, TextIO
 
 OUR_LOGGERS = ("blikk_mcp", "blikk_payments", "blikk_tools")
 MAX_FRAMES = 12
+
+_WARNING = re.compile(r"(.*?):([0-9]+): (\w+): ")
+"""Where a warning comes from, and its kind."""
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -47,6 +52,10 @@ class SafeFormatter(logging.Formatter):
     def _event(self, record: logging.LogRecord) -> str:
         if record.name.startswith(OUR_LOGGERS):
             return record.getMessage()
+        if record.name == "py.warnings":
+            # Python hands over the finished text, which can hold the very value that was warned about.
+            place = _WARNING.match(record.getMessage())
+            return f"{record.name}: {os.path.basename(place[1])}:{place[2]} {place[3]}" if place else record.name
         return f"{record.name}: {record.msg}" if isinstance(record.msg, str) else record.name
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import mcp_types as types
 import pytest
 
-from blikk_mcp.logs import log_event, start_logging
+from blikk_mcp.logs import MAX_FRAMES, log_event, start_logging
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_payments.service import PaymentService
 from blikk_sandbox.running import RunningSandbox
@@ -170,3 +173,74 @@ def test_text_is_one_line_a_record(stream: io.StringIO) -> None:
     start_logging("info", "text", Redactor([]).text, stream)
     log_event(logging.getLogger("blikk_mcp.test"), logging.INFO, "event", field="a\nb")
     assert re.fullmatch(r"\S+ info    event field=a \| b\n", stream.getvalue())
+
+
+def test_an_exception_names_what_it_came_of_and_the_last_places_of_a_long_way(stream: io.StringIO) -> None:
+    """The cause by its type; of a recursion the end, which is where it broke."""
+
+    def deeper(left: int) -> None:
+        if left:
+            deeper(left - 1)
+        raise LookupError("first")
+
+    try:
+        try:
+            deeper(100)
+        except LookupError as error:
+            raise ValueError("second") from error
+    except ValueError:
+        logging.getLogger("blikk_mcp.test").exception("with a cause")
+    try:
+        deeper(100)
+    except LookupError:
+        logging.getLogger("blikk_mcp.test").exception("from afar")
+    with_cause, from_afar = (line["exception"] for line in lines(stream))
+    assert (with_cause["type"], with_cause["cause"]) == ("ValueError", "LookupError")
+    assert "cause" not in from_afar
+    assert len(from_afar["where"]) == MAX_FRAMES
+    assert from_afar["where"][-1].endswith(" deeper")
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_the_log_begins_at_its_level(stream: io.StringIO, level: str, told: list[str]) -> None:
+    """BLIKK_LOG_LEVEL: what is below it is not written; and what libraries say of their work is not, at any level."""
+    start_logging(level, "json", Redactor([]).text, stream)
+    for name in ("debug", "info", "warning", "error"):
+        log_event(logging.getLogger("blikk_mcp.test"), logging.getLevelNamesMapping()[name.upper()], "event")
+    for library in ("httpx", "httpcore.http11", "httpx2", "httpcore2", "hpack", "mcp.server", "asyncio", "uvicorn"):
+        logging.getLogger(library).info("about a request")
+    assert [line["level"] for line in lines(stream)] == told
+
+
+def test_a_warning_of_a_library_is_a_line_of_the_log_without_its_words(stream: io.StringIO) -> None:
+    """Seen: pydantic's warnings hold the value that they are about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)
+        logging.captureWarnings(True)
+        warnings.warn("about 551073-0339: of Jón", stacklevel=1)
+        logging.captureWarnings(False)
+    (line,) = lines(stream)
+    assert line["level"] == "warning"
+    assert re.fullmatch(r"py\.warnings: test_logs\.py:[0-9]+ UserWarning", line["event"])
+
+
+@pytest.mark.anyio
+async def test_a_call_tells_how_many_milliseconds_it_took_and_whether_it_was_a_repetition(
+    stream: io.StringIO, sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator sees slow calls; an agent that repeats itself is seen, too."""
+    now = itertools.count(1000.0, 0.25)
+    monkeypatch.setattr("blikk_mcp.desk.desk.time", SimpleNamespace(monotonic=lambda: next(now)))
+    async with connected(environment(sandbox, tmp_path)) as client:
+        for _ in range(2):
+            await call(client, "create_payment", PAYMENT)
+    assert [(line["duration_ms"], line.get("replayed")) for line in lines(stream)] == [(250.0, None), (250.0, True)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -160,6 +162,43 @@ def test_a_sandbox_that_hangs_holds_a_start_up_for_seconds_alone(monkeypatch: py
     assert isinstance(sandbox_at("http://127.0.0.1:8085", {}).settings, SettingsError)
     assert len(asked) == 1
     assert 1 <= asked[0] <= 5
+
+
+WRONG_INDEXES = {
+    "another status": (404, b'{"api_key":"sandbox-key-0123456789","bank_id":"0123456789abcdef"}'),
+    "a redirect": (302, b'{"api_key":"sandbox-key-0123456789","bank_id":"0123456789abcdef"}'),
+    "no JSON": (200, b"hello"),
+    "a list": (200, b"[]"),
+    "no key": (200, b'{"bank_id":"0123456789abcdef"}'),
+    "no bank": (200, b'{"api_key":"sandbox-key-0123456789"}'),
+    "a bank that is a path": (200, b'{"api_key":"sandbox-key-0123456789","bank_id":"../../../etc/ledger"}'),
+    "a bank with more behind it": (200, b'{"api_key":"sandbox-key-0123456789","bank_id":"0123456789abcdef/x"}'),
+    "too much of it": (200, b" " * 2_000_000 + b'{"api_key":"sandbox-key-0123456789","bank_id":"0123456789abcdef"}'),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_INDEXES)
+def test_what_is_no_sandbox_is_not_taken_for_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something else listens on that port; its words must not become a key, nor a file's name."""
+    status, body = WRONG_INDEXES[name]
+    asked: list[tuple[str, str]] = []
+
+    class Connection:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def request(self, method: str, path: str) -> None:
+            asked.append((method, path))
+
+        def getresponse(self) -> Any:
+            return SimpleNamespace(status=status, read=io.BytesIO(body).read)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("blikk_mcp.sandboxed.HTTPConnection", Connection)
+    found = sandbox_at("http://127.0.0.1:8085", {})
+    assert asked == [("GET", "/_sandbox")]
+    assert isinstance(found.settings, SettingsError)
+    assert [problem.name for problem in found.settings.problems] == ["--sandbox-at"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from blikk_mcp.transports.wire import (
     Wire,
 )
 from blikk_sandbox.running import RunningSandbox
-from tests.server.running import LIMIT_SECONDS, PipedServer, Process, environment, inherited, spawned
+from tests.server.running import LIMIT_SECONDS, MODERN_META, PipedServer, Process, environment, inherited, spawned
 
 pytestmark = pytest.mark.anyio
 
@@ -217,7 +217,7 @@ async def test_a_client_that_closes_its_end_of_stdout_ends_the_server(
             assert await stdio.serve_stdio(server, str, wire, Handover()) == 0
         tasks.cancel_scope.cancel()
     await pipes.stdin.aclose()
-    os.close(pipes.reads)
+    # Not the end that the wire's thread may still be about to read.
     os.close(pipes.writes)
 
 
@@ -265,3 +265,47 @@ def test_what_a_client_says_after_the_end_disturbs_nobody(
     wire.on_change()
     os.close(pipes.reads)
     os.close(pipes.writes)
+
+
+async def test_the_end_is_forced_after_eof_though_nobody_reads_the_answers(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that hung up and keeps the other pipe open would otherwise keep the process for ever."""
+    forced: list[int] = []
+    is_forced = anyio.Event()
+
+    def force(code: int) -> None:
+        forced.append(code)
+        is_forced.set()
+
+    monkeypatch.setattr(stdio, "exit_soon", force)
+    monkeypatch.setattr(stdio, "LAST_ANSWERS_SECONDS", 0.01)
+    pipes = PipedServer()
+    wire = Wire(pipes.reads, pipes.writes)
+    wire.start()
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": MODERN_META}})
+    async with running_app(read_settings(dict(environ)), redactor_of()) as server, anyio.create_task_group() as tasks:
+        tasks.start_soon(stdio.serve_stdio, server, str, wire, Handover())
+        # More than what may be unsent, so that some of them cannot be taken any more.
+        await pipes.stdin.send(f"{asked}\n".encode() * 100)
+        await pipes.stdin.aclose()
+        with anyio.fail_after(LIMIT_SECONDS):
+            await is_forced.wait()
+        tasks.cancel_scope.cancel()
+    assert forced == [0]
+    await pipes.stdout.aclose()
+    for fd in (pipes.reads, pipes.writes):
+        os.close(fd)
+
+
+def test_what_a_terminal_cannot_show_is_escaped_on_stderr() -> None:
+    """Half an emoji in a library's message must not end the thread that writes, and with it every later line."""
+    read, write = os.pipe()
+    stderr = QueuedStderr(write)
+    stderr.write("half \ud83d\n")
+    stderr.finish()
+    stderr.write("Þórunn\n")
+    stderr.finish()
+    os.close(write)
+    with open(read, "rb") as stream:
+        assert stream.read().decode() == "half \\ud83d\nÞórunn\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -197,3 +199,26 @@ def test_where_a_signal_is_not_heard_in_a_wait_no_wait_is_long(
     assert pipes.wire.next_line(seconds) == LINE[:-1]
     assert set(waits) == {LONGEST_SECONDS}
     pipes.hang_up()
+    # The thread that reads must not find another test's pipe under this number.
+    while pipes.wire.next_line(LIMIT_SECONDS) is not None:
+        pass
+
+
+def test_stdin_and_stdout_are_the_protocols_alone() -> None:
+    """Whatever a library or a child prints goes to stderr, and nothing else can read what the client says."""
+    program = """
+import os, subprocess, sys
+from blikk_mcp.transports.wire import claim_standard_streams
+wire = claim_standard_streams()
+wire.start()
+print("a print")
+os.write(1, b"a write\\n")
+subprocess.run([sys.executable, "-c", "print('a child')"])
+wire.send(b"stolen: %d, line: %s\\n" % (len(os.read(0, 100)), wire.next_line(60)))
+wire.drain(60)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], input=b"hello\n", capture_output=True, timeout=LIMIT_SECONDS, check=True
+    )
+    assert ended.stdout == b"stolen: 0, line: hello\n"
+    assert sorted(ended.stderr.splitlines()) == [b"a child", b"a print", b"a write"]
