@@ -223,8 +223,11 @@ async def test_a_proxy_that_keeps_breaking_leaves_no_connection_behind(
     """A pool that fills up with dead connections would fail for a reason of its own, and for good."""
     async with proxy(monkeypatch, BROKEN[story]) as heard:
         channel = ChannelClient(BLIKK, SecretStr(CANARY), timeouts=Timeouts(connect_seconds=0.2, read_seconds=0.05))
-        for _ in range(MAX_CONNECTIONS + 2):
+        # On a busy machine an attempt can end before the proxy has heard of it: what counts is that enough get there.
+        for _ in range(2 * (MAX_CONNECTIONS + 2)):
             with pytest.raises(NotSent):
                 await channel.create(ORDER)
+            if heard.count(b"CONNECT ") > MAX_CONNECTIONS + 1:
+                break
         await channel.aclose()
-    assert heard.count(b"CONNECT ") == MAX_CONNECTIONS + 2
+    assert heard.count(b"CONNECT ") > MAX_CONNECTIONS + 1
