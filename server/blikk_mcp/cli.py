@@ -8,7 +8,7 @@ from blikk_mcp import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 COMMANDS = {
     "serve": "the MCP server on stdio (what runs without a command)",
@@ -49,9 +49,23 @@ def _run_command(arguments: list[str]) -> int:
         if name == chosen:
             importlib.import_module(f"blikk_mcp.commands.{name}").configure(command)
     parsed = parser.parse_args(arguments)
-    if parsed.command != "serve":
-        _print_on_any_terminal()
-    return int(parsed.run(parsed))
+    if parsed.command == "serve":
+        return int(parsed.run(parsed))
+    _print_on_any_terminal()
+    return _unless_nobody_reads(lambda: int(parsed.run(parsed)))
+
+
+def _unless_nobody_reads(run: Callable[[], int]) -> int:
+    """The exit code; 0 if the reader of stdout has seen enough, `head` for one."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is flushed at the end
+        return 0
+    return code
 
 
 def _print_on_any_terminal() -> None:

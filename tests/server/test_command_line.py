@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from blikk_mcp.cli import main
+from blikk_payments.ledger.opening import SqliteLedger
 from blikk_sandbox.running import RunningSandbox
+from tests.payments.factories import an_intent
+from tests.payments.ledgers import allow
 from tests.server.in_process import blikk_mcp
 from tests.server.running import PAYMENT, call, connected, environment
 
@@ -139,3 +145,43 @@ async def test_commands_print_on_any_terminal(encoding: str, tmp_path: Path, san
         assert json.loads(ended.stdout)["creditor_name"] == payment["creditor_name"]
     exported = blikk_mcp("ledger", "export", "--format", "csv", environ=environ)
     assert payment["creditor_name"] in exported.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ledger", "list"],
+        ["ledger", "export"],
+        ["ledger", "verify"],
+        ["doctor"],
+        ["doctor", "--report"],
+        ["config", "zed"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["at the end", "at the first word"])
+def test_a_reader_that_has_seen_enough_is_no_error(command: list[str], unbuffered: str, tmp_path: Path) -> None:
+    """Seen: `blikk-mcp config cursor | true` ended in a traceback, and `ledger list | true` with 1.
+
+    The doctor, which has no key here, ends as it does with a reader.
+    """
+    path = tmp_path / "ledger.sqlite3"
+    with SqliteLedger(path) as ledger:
+        ledger.claim(an_intent(), allow, window_minutes=0, now=datetime.now(UTC))
+    given = {"BLIKK_LEDGER": str(path), "PYTHONUNBUFFERED": unbuffered, "HOME": str(tmp_path)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BLIKK_")}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        ended = subprocess.run(
+            [sys.executable, "-m", "blikk_mcp.cli", *command],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**kept, **given},
+            check=False,
+        )
+    assert ended.returncode == (1 if command[0] == "doctor" else 0)
+    assert "Traceback" not in ended.stderr
+    assert "BrokenPipe" not in ended.stderr

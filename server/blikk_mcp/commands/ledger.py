@@ -110,9 +110,6 @@ def run(arguments: argparse.Namespace) -> int:
         return _fail(redact, "\n".join(map(str, error.problems)))
     except PaymentsError as error:
         return _fail(redact, error.message)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has seen enough, `head` for one
-        return 0
 
 
 class Output:

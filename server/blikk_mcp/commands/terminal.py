@@ -5,6 +5,7 @@ Everything is redacted before it is laid out: a key that was folded into two lin
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -31,12 +32,21 @@ STYLES = {
 Redact = Callable[[str], str]
 
 
+class _Console(Console):
+    """rich's, without its exit code of 1 where the reader has seen enough, `head` for one: the command has its own."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on, and print nothing more."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 class Terminal:
     """stdout, laid out."""
 
     def __init__(self, redact: Redact) -> None:
         self._redact = redact
-        self._console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+        self._console = _Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
         if not self._console.is_terminal:
             self._console.width = UNBOUNDED_COLUMNS
 
