@@ -197,3 +197,14 @@ async def test_a_record_is_whole_and_nothing_else() -> None:
     assert after["payments"] == [{**expected, **settled, "history": [*expected["history"], *later]}]
     assert after["paid"] == [created["id"]]
     assert await harness.ask("GET", "/requests") == {"creates": 1, "reads": {created["id"]: 2}}
+
+
+async def test_a_record_of_a_channel_without_an_account_tells_all_its_accounts_apart() -> None:
+    """The payer's, the payee's, and that there is no IBAN."""
+    harness = SandboxHarness(configured_account=False)
+    creditor = {"ssn": "5510730339", "name": "Kaffihúsið ehf.", "bban": "015926007654"}
+    body = {"amount": 1, "currency": "ISK", "creditor": creditor, "debtorBban": "051526123456"}
+    assert (await harness.post(body)).status_code == 201
+    (entry,) = (await harness.ask("GET", "/record"))["payments"]
+    assert entry["creditor"] == {**creditor, "iban": None}
+    assert (entry["debtor_bban"], entry["sca_user_ssn"]) == ("051526123456", None)

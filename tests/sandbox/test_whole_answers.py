@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+import blikk_sandbox
 from blikk_sandbox.lives import LifeName
 from blikk_sandbox.openapi import openapi
 from tests.sandbox.harness import SandboxHarness
@@ -48,26 +49,26 @@ def as_text(page: httpx.Response) -> str:
     return "\n".join([f"{page.status_code} {language}: {unescape(title)}", *filter(None, lines)])
 
 
-async def pages(language: str) -> dict[str, str]:
+async def pages(language: str) -> dict[str, httpx.Response]:
     """Every page that a person can come to."""
-    harness, seen = SandboxHarness(), dict[str, str]()
+    harness, seen = SandboxHarness(), dict[str, httpx.Response]()
     query = f"?lang={language}"
 
     async def see(name: str, url: str) -> None:
-        seen[name] = as_text(await harness.client.get(url + query))
+        seen[name] = await harness.client.get(url + query)
 
     _, link = await harness.waiting_link()
     await see("to approve", link)
     for decision in ("approve", "reject", "cancel"):
         _, answered = await harness.waiting_link()
-        seen[f"after {decision}"] = as_text(await press(harness, answered + query, decision))
+        seen[f"after {decision}"] = await press(harness, answered + query, decision)
         await see(f"again after {decision}", answered)
     forged = await harness.client.post(link + query, data={"decision": "approve"})
-    seen["a forged answer"] = as_text(forged)
+    seen["a forged answer"] = forged
     await harness.ask("POST", "/lives", {"life": "onboarding"})
     payment_id, register = await harness.waiting_link()
     await see("to register", register)
-    seen["after complete"] = as_text(await press(harness, register + query, "complete"))
+    seen["after complete"] = await press(harness, register + query, "complete")
     await see("to approve after that", (await harness.look(payment_id))["redirectUrl"])
     await harness.ask("POST", "/lives", {"life": "url_changes"})
     early = (await harness.create())["redirectUrl"]
@@ -87,7 +88,22 @@ async def pages(language: str) -> dict[str, str]:
 async def test_the_banks_pages_are_what_the_snapshot_says(language: str) -> None:
     """A person decides by what stands there."""
     seen = await pages(language)
-    check(f"pages-{language}.txt", "".join(f"== {name}\n{text}\n\n" for name, text in seen.items()))
+    check(f"pages-{language}.txt", "".join(f"== {name}\n{as_text(page)}\n\n" for name, page in seen.items()))
+
+
+def classes(html: str) -> set[str]:
+    """The classes of a page's parts."""
+    return {name for names in re.findall(r'class="([^"]*)"', html.partition("<body>")[2]) for name in names.split()}
+
+
+async def test_every_look_that_the_style_knows_is_on_a_page_and_no_other() -> None:
+    """A class that is lost or misspelt on a page takes its look away, and nothing else tells. Only the docs are wide."""
+    own = set[str]().union(*(classes(page.text) for page in (await pages("en")).values()))
+    docs = classes((await SandboxHarness().client.get("/paymentchannel/docs")).text)
+    style = (Path(blikk_sandbox.__file__).parent / "style.css").read_text(encoding="utf-8")
+    styled = set(re.findall(r"\.([a-z][a-z-]*)", re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)))
+    assert own | docs == styled
+    assert ("wide" in own, "wide" in docs) == (False, True)
 
 
 @pytest.mark.parametrize("configured", [True, False], ids=["with an account", "without an account"])
