@@ -77,7 +77,7 @@ audit: $(VENV)/.dev ## known vulnerabilities of what the lock installs, where th
 
 docs: $(VENV)/.dev picture ## write the generated parts of the README, the packages, the front door's answers and the surface's snapshots
 	$(BIN)/python docs/generate.py
-	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/server/test_snapshots.py tests/server/test_clients.py tests/server/test_command_surface.py tests/server/test_config_command.py tests/sandbox/test_whole_answers.py tests/tools/test_whole_results.py
+	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/server/test_snapshots.py tests/server/test_clients.py tests/server/test_command_surface.py tests/server/test_config_command.py tests/sandbox/test_whole_answers.py tests/tools/test_whole_results.py 'tests/server/test_commands.py::test_the_demo_pays_once_and_says_what_happens[blikk_mcp0]'
 
 picture: $(VENV)/.runtime ## draw docs/demo.svg, the README's picture of the demo
 	$(BIN)/python docs/picture.py
