@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -86,3 +87,55 @@ def test_the_picture_loads_nothing_from_anywhere() -> None:
     namespaces_and_text = re.sub(r'xmlns="[^"]+"|>http://127\.0\.0\.1[^<]*<', "", picture)
     assert "://" not in namespaces_and_text
     assert "@import" not in picture
+
+
+class Answers:
+    """A client whose waits are answered in this order, the last one for ever."""
+
+    def __init__(self, *outcomes: str) -> None:
+        self.outcomes = list(outcomes)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def call_tool(self, tool: str, arguments: dict[str, Any]) -> SimpleNamespace:
+        self.asked.append((tool, arguments))
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        return SimpleNamespace(structured_content={"outcome": outcome, "final": outcome == "paid"})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("outcomes", "rounds", "ends_as"),
+    [(["paid"], 1, "paid"), (["needs_human", "pending", "paid"], 3, "paid"), (["pending"], demo.MAX_ROUNDS, "pending")],
+)
+async def test_the_demo_waits_on_until_the_payment_is_final_and_not_for_ever(
+    outcomes: list[str], rounds: int, ends_as: str
+) -> None:
+    """As an agent does: again and again, with the person informed, and it says so each time."""
+    shown, client = io.StringIO(), Answers(*outcomes)
+    ended = await demo._wait(client, Transcript(Console(file=shown, _environ={})), "pay-1")
+    assert client.asked == [("await_payment", {"payment_id": "pay-1", "human_informed": True})] * rounds
+    assert ended["outcome"] == ends_as
+    again = shown.getvalue().count("Not final yet: the agent calls await_payment again.")
+    assert again == (rounds - 1 if ends_as == "paid" else rounds)
+
+
+def test_a_transcript_marks_what_is_quoted_and_keeps_names_apart_from_values() -> None:
+    """Without a terminal: a rule as long as its heading, `>` before each line, two columns with a space between."""
+    shown = io.StringIO()
+    transcript = Transcript(Console(file=shown, _environ={}), lambda text: text.replace("secret", "public"))
+    transcript.title("A secret")
+    transcript.say("said secret")
+    transcript.item("tool", "does secret")
+    transcript.result({"left": 1, "name": "þ secret", "out": True}, "name", "out")
+    transcript.quote("one secret\ntwo")
+    assert [line.rstrip() for line in shown.getvalue().splitlines()] == [
+        "",
+        "A public",
+        "--------",
+        "said public",
+        "- tool: does public",
+        '  name: "þ public"',
+        "  out: true",
+        "> one public",
+        "> two",
+    ]
