@@ -21,7 +21,7 @@ def options_of(parser: argparse.ArgumentParser) -> dict[str, Any]:
     """What the parser takes, as data: how argparse lays its help out differs between Pythons."""
     options: dict[str, Any] = {}
     for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
+        if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage] - argparse has no other
             commands: dict[str, argparse.ArgumentParser] = cast("Any", action).choices
             helps = {choice.dest: choice.help for choice in action._choices_actions}
             options |= {name: {"help": helps[name], **options_of(command)} for name, command in commands.items()}

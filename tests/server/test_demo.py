@@ -112,7 +112,8 @@ async def test_the_demo_waits_on_until_the_payment_is_final_and_not_for_ever(
 ) -> None:
     """As an agent does: again and again, with the person informed, and it says so each time."""
     shown, client = io.StringIO(), Answers(*outcomes)
-    ended = await demo._wait(client, Transcript(Console(file=shown, _environ={})), "pay-1")
+    transcript = Transcript(Console(file=shown, _environ={}))
+    ended = await demo._wait(client, transcript, "pay-1")  # pyright: ignore[reportPrivateUsage] - needs no process so
     assert client.asked == [("await_payment", {"payment_id": "pay-1", "human_informed": True})] * rounds
     assert ended["outcome"] == ends_as
     again = shown.getvalue().count("Not final yet: the agent calls await_payment again.")
