@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from contextlib import AsyncExitStack, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -237,3 +239,44 @@ async def test_the_life_of_a_link_can_be_chosen_at_the_start() -> None:
         link = await waiting_link(sandbox, client)
         await client.post(f"{sandbox.control_url}/clock", json={"advance_seconds": 5})
         assert (await client.get(link)).status_code == 410
+
+
+async def test_what_a_proxy_would_say_is_not_believed() -> None:
+    """Whoever can send a header could make the control API's links, or its peer, somebody else's."""
+    async with run_sandbox() as sandbox, client_of(sandbox) as client:
+        forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "evil.example"}
+        answer = await client.get(sandbox.control_url, headers=forwarded)
+    assert (answer.status_code, answer.json()["base_url"]) == (200, sandbox.base_url)
+    assert "server" not in answer.headers
+
+
+async def test_every_choice_at_the_start_is_the_sandboxs() -> None:
+    """In the caller's loop and in a thread alike."""
+    now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    chosen: dict[str, Any] = {
+        "api_keys": ["first-key", "second-key"],
+        "speed": 2.0,
+        "clock": lambda: now,
+        "configured_account": False,
+        "life": "push",
+        "link_seconds": 60.0,
+        "seed": 5,
+    }
+
+    async def told(sandbox: RunningSandbox) -> tuple[Any, ...]:
+        async with client_of(sandbox) as client:
+            client.headers["Api-Key"] = "second-key"
+            body = payment_body() | {"debtorBban": "051526123456"}
+            await client.post(f"{sandbox.base_url}/payment", json=body)
+            await client.post(f"{sandbox.control_url}/clock", json={"advance_seconds": 100})
+            record = (await client.get(f"{sandbox.control_url}/record")).json()
+        (entry,) = record["payments"]
+        seconds = [(datetime.fromisoformat(step["at"]) - now).total_seconds() for step in entry["history"]]
+        return sandbox.api_key, entry["channel"], entry["life"], record["now"], seconds, entry["id"]
+
+    async with run_sandbox(**chosen) as sandbox:
+        in_the_loop = await told(sandbox)
+    with run_sandbox_in_thread(**chosen) as sandbox:
+        assert await told(sandbox) == in_the_loop
+    assert in_the_loop[:4] == ("first-key", 1, "push", "2026-03-02T12:01:40+00:00")
+    assert in_the_loop[4] == pytest.approx([0, 0.2, 0.6, 60.6])
