@@ -31,6 +31,7 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
     ("text", "cleaned"),
     [
         ("a\r\n\tb\u2028c   d", "a b c d"),
+        ("a\u2800b\u3164c\uffa0d\u115fe\u1160f\u17b4g\u17b5h\u034fi", "abcdefghi"),
         ("\x1b[31mred\x1b[0m", "red"),
         ("\x1b]8;;https://evil.example\x07click\x1b]8;;\x07", "click"),
         ("\x1bPdcs\x1b\\\x1bXsos\x1b\\\x1b^pm\x07\x1b_apc\x1b\\plain", "plain"),

@@ -223,6 +223,7 @@ def test_an_error_that_says_nothing_has_no_text(document: str) -> None:
     ("content_type", "body", "expected"),
     [
         ("text/plain; charset=utf-8", b"404 page not found", "404 page not found"),
+        ("Text/Plain", b"404 page not found", "404 page not found"),
         ("text/plain", b"\xff\xfe", "\ufffd\ufffd"),
         ("text/html", b"<html>404</html>", ""),
         ("", b"nothing", ""),

@@ -700,6 +700,64 @@ async def test_getting_ready_has_a_time_of_its_own_and_an_answer_all_of_its_time
     assert getting_ready <= READY_SECONDS < answering <= 60
 
 
+@pytest.mark.parametrize(("method", "seconds"), [("create", 40), ("read", 30)])
+async def test_every_bound_is_the_one_that_was_set(
+    monkeypatch: pytest.MonkeyPatch, method: str, seconds: float
+) -> None:
+    """Connecting, each wait for more, and the whole of a create and of a read."""
+    heard: list[dict[str, float]] = []
+    left: list[float] = []
+
+    async def handle(transport: object, request: httpx.Request) -> httpx.Response:
+        heard.append(request.extensions["timeout"])
+        sent = {"request": httpcore.Request("POST", "https://api.blikk.tech/")}
+        await request.extensions["trace"](FIRST_BYTE, sent)
+        left.append(anyio.current_effective_deadline() - anyio.current_time())
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(CREATED).encode()))
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
+    timeouts = Timeouts(connect_seconds=10, read_seconds=20, create_total_seconds=40, read_total_seconds=30)
+    channel = client("https://api.blikk.tech/paymentchannel", timeouts=timeouts)
+    assert (await (channel.create(ORDER) if method == "create" else channel.read("pay-1"))).payment_id == "pay-1"
+    await channel.aclose()
+    assert heard == [{"connect": 10, "pool": 10, "read": 20, "write": 20}]
+    assert [seconds - 10 < remaining <= seconds for remaining in left] == [True]
+
+
+async def test_a_payments_connection_is_closed_with_it_and_a_questions_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blikk is told so, and a server that runs for weeks keeps none of them."""
+    closed: list[object] = []
+    real = httpx.AsyncHTTPTransport.aclose
+
+    async def aclose(transport: httpx.AsyncHTTPTransport) -> None:
+        closed.append(transport)
+        await real(transport)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "aclose", aclose)
+    async with loopback(as_json(200, CREATED)) as server:
+        channel = client(server.base_url)
+        for number in (1, 2):
+            await channel.create(ORDER)
+            await channel.read("pay-1")
+            assert len(closed) == number
+        await channel.aclose()
+        assert len(closed) == 3
+    assert [request.header("Connection") == ["close"] for request in server.requests] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(("length", "read"), [(300_000, True), (1024 * 1024 - 20, True), (1024 * 1024 + 1, False)])
+async def test_blikks_own_description_may_be_longer_than_an_answer_and_is_bounded(length: int, read: bool) -> None:
+    """1 MiB, as every description so far is far smaller."""
+    async with loopback(as_json(200, {"a": "x" * length})) as server:
+        channel = client(server.base_url)
+        if read:
+            assert await channel.fetch_openapi(attempts=1) == {"a": "x" * length}
+        else:
+            with pytest.raises(ReadFailed):
+                await channel.fetch_openapi(attempts=1)
+        await channel.aclose()
+
+
 async def test_a_cookie_is_never_kept() -> None:
     """Blikk documents none, and state between calls is somebody's way to link them."""
     async with loopback(as_json(200, CREATED, ("Set-Cookie", "a=b; Path=/"))) as server:

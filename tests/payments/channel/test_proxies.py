@@ -14,6 +14,7 @@ import pytest
 from blikk_payments.channel.client import ChannelClient, Timeouts
 from blikk_payments.channel.errors import NotSent, ReadFailed, Uncertain
 from blikk_payments.channel.http import MAX_CONNECTIONS
+from blikk_payments.channel.proxies import proxy_for
 from blikk_payments.channel.secret import SecretStr
 from blikk_payments.channel.wire import PaymentOrder
 from tests.payments.loopback import Answer, as_json, hang, http, listening, loopback, reset
@@ -248,3 +249,47 @@ async def test_a_proxy_that_keeps_breaking_leaves_no_connection_behind(
                 break
         await channel.aclose()
     assert heard.count(b"CONNECT ") > MAX_CONNECTIONS + 1
+
+
+@pytest.mark.parametrize("story", ["closes after CONNECT", "hangs"])
+async def test_reading_through_a_proxy_that_keeps_breaking_leaves_no_connection_behind_either(
+    monkeypatch: pytest.MonkeyPatch, story: str
+) -> None:
+    """Each question reaches the proxy, however many went before."""
+    async with proxy(monkeypatch, BROKEN[story]) as heard:
+        channel = ChannelClient(BLIKK, SecretStr(CANARY), timeouts=Timeouts(connect_seconds=0.2, read_seconds=0.05))
+        for _ in range(2 * (MAX_CONNECTIONS + 2)):
+            with pytest.raises(ReadFailed):
+                await channel.read("pay-1", attempts=1)
+            if heard.count(b"CONNECT ") > MAX_CONNECTIONS + 1:
+                break
+        await channel.aclose()
+    assert heard.count(b"CONNECT ") > MAX_CONNECTIONS + 1
+
+
+PROXY = "http://proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": PROXY}, PROXY),
+        ({"https_proxy": "proxy.example:3128"}, PROXY),
+        ({"ALL_PROXY": PROXY}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "ALL_PROXY": "http://other.example"}, PROXY),
+        ({"HTTP_PROXY": PROXY}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "other.example"}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "blikk.example"}, None),
+        ({"ALL_PROXY": PROXY, "NO_PROXY": "*"}, None),
+    ],
+)
+def test_the_proxy_is_the_one_that_the_environment_names_for_the_address(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: str | None
+) -> None:
+    """As curl and Python's own clients take it; and loopback never has one."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for(BLIKK) == expected
+    for loopback_url in ("http://127.0.0.1:8080/x", "https://localhost/x", "http://[::1]:1/"):
+        assert proxy_for(loopback_url) is None

@@ -11,10 +11,12 @@ from blikk_payments.ledger.protocol import Ledger
 from blikk_payments.models import ClaimState
 from tests.payments.factories import KEY, NAME, NOON, OTHER_KEY, an_intent, answer, at
 from tests.payments.ledgers import (
+    Opener,
     Watching,
     allow,
     claimed,
     facts,
+    gone_process,
     make,
 )
 
@@ -162,3 +164,18 @@ def test_payments_that_are_dated_ahead_are_none_of_the_last_minute(ledger: Ledge
     assert facts(ledger, now=at(3600)).claims_last_minute == 10
     assert facts(ledger, now=at(3659)).claims_last_minute == 10
     assert facts(ledger, now=at(3660)).claims_last_minute == 0
+
+
+def test_of_other_amounts_in_doubt_no_more_than_five_are_told(open_ledger: Opener) -> None:
+    """One is enough to hold a payment up, and a list of hundreds helps nobody; those of dead processes count too."""
+    ledger, dead = open_ledger(), open_ledger(gone_process())
+    for number in range(7):
+        key = f"order-1{number:03}"
+        claimed(ledger, an_intent(key, 2_000 + number), now=at(number))
+        ledger.unknown(key, 1, reason="r", now=at(number))
+    for number in range(3):
+        claimed(dead, an_intent(f"order-2{number:03}", 3_000 + number), now=at(7 + number))
+
+    told = [record.idempotency_key for record in facts(ledger, now=at(10)).unknown_to_account]
+
+    assert told == [f"order-1{number:03}" for number in (6, 5, 4, 3, 2)]

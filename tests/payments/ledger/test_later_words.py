@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -47,6 +48,19 @@ def test_an_id_that_is_not_in_the_ledger_is_none(ledger: Ledger) -> None:
     claimed(ledger)
     assert ledger.by_payment_id("", now=NOON) is None
     assert ledger.seen(answer(payment_id=""), now=NOON) is None
+    # A stray answer that left no id behind is nobody's either.
+    with pytest.raises(OutcomeUnknown):
+        ledger.created(KEY, 2, answer(payment_id="blikk-8"), now=NOON)
+    assert ledger.by_payment_id("", now=NOON) is None
+
+
+def test_another_amount_of_blikks_is_in_the_history_as_it_said_it(ledger: Ledger) -> None:
+    """Whoever looks into it later has to see what was said, and when."""
+    make(ledger, KEY, "blikk-1")
+    ledger.seen(replace(answer(payment_id="blikk-1"), amount_isk=2_000, currency="EUR"), now=at(1))
+    assert ledger.history(KEY)[-1].detail["blikk_says"] == "2000 EUR"
+    ledger.seen(answer(Status.PENDING, payment_id="blikk-1"), now=at(2))
+    assert "blikk_says" not in ledger.history(KEY)[-1].detail
 
 
 @pytest.mark.parametrize("last", sorted(TERMINAL))

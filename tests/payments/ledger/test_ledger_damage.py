@@ -279,9 +279,10 @@ def test_a_cut_off_file_stops_everything(path: Path) -> None:
     assert_nothing_lost(path)
 
 
-def test_a_ledger_from_a_newer_version_is_left_alone(path: Path) -> None:
-    """From a newer version."""
-    _edit(path, "PRAGMA user_version=999")
+@pytest.mark.parametrize("version", [len(MIGRATIONS) + 1, 999])
+def test_a_ledger_from_a_newer_version_is_left_alone(path: Path, version: int) -> None:
+    """From a newer version, be it the next one."""
+    _edit(path, f"PRAGMA user_version={version}")
     before = path.read_bytes()
 
     assert_unavailable(path, "written by a newer blikk-mcp")

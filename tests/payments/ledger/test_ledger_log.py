@@ -74,6 +74,18 @@ def test_a_change_is_in_the_file_itself_within_three_seconds(path: Path, tmp_pat
         assert knows(path, OTHER_KEY, tmp_path)
 
 
+def test_a_closed_ledger_has_nothing_left_to_do_and_an_opened_one_has_again(path: Path, tmp_path: Path) -> None:
+    """Nothing calls a ledger that was let go of; and the next change is folded in like the first."""
+    clock = Clock()
+    with SqliteLedger(path, timer=clock) as ledger:
+        claim(ledger)
+        ledger.close()
+        assert clock.waiting == []
+        claim(ledger, OTHER_KEY)
+        clock.strike()
+        assert knows(path, OTHER_KEY, tmp_path)
+
+
 def test_a_steady_stream_of_changes_does_not_put_the_folding_off(path: Path) -> None:
     """The time runs from the first change that is not folded, with one timer for all."""
     clock = Clock()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from blikk_payments.errors import LedgerUnavailable
-from blikk_payments.ledger.opening import open_ledger
+from blikk_payments.ledger.opening import open_ledger, turns_at
+from blikk_payments.ledger.pool import POSTGRES_TURNS, SQLITE_TURNS
 from tests.payments.factories import KEY, NOON, OTHER_KEY
 from tests.payments.ledgers import claim, gone_process
 
@@ -40,3 +41,9 @@ def test_whichever_ledger_it_is_a_claim_is_its_processes(location: Path | str) -
         record = ledger.by_key(KEY, now=NOON)
         assert record is not None
         assert record.state.value == "unknown"
+
+
+def test_a_file_takes_one_call_at_a_time_and_a_database_as_many_as_it_has_connections(tmp_path: Path) -> None:
+    """More would only wait for each other."""
+    assert turns_at(tmp_path / "ledger.sqlite3") == SQLITE_TURNS == 1
+    assert turns_at("postgresql://localhost/l") == POSTGRES_TURNS > 1

@@ -225,6 +225,22 @@ def test_payments_are_listed_by_what_became_of_them(ledger: Ledger) -> None:
     assert keys(Only.ALL) == {key for only in Only if only is not Only.ALL for key in keys(only)}
 
 
+@pytest.mark.parametrize("read_by", ["recent", "records"])
+def test_a_payment_whose_process_died_is_listed_among_the_unknown_ones(open_ledger: Opener, read_by: str) -> None:
+    """Nobody has to have looked at it before: an operator who asks what is in doubt must see it."""
+    claimed(open_ledger(gone_process()))
+    ledger = open_ledger()
+
+    def keys(only: Only) -> list[str]:
+        found = (
+            ledger.recent(only, limit=5, now=at(1)).records if read_by == "recent" else ledger.records(only, now=at(1))
+        )
+        return [record.idempotency_key for record in found]
+
+    assert keys(Only.UNKNOWN) == [KEY]
+    assert keys(Only.OPEN) == []
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_pages_neither_repeat_nor_leave_out_payments_of_the_same_moment(
     ledger: Ledger, newest_first: bool, monkeypatch: pytest.MonkeyPatch
