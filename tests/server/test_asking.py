@@ -334,6 +334,10 @@ async def test_an_invented_answer_confirms_nothing(environ: dict[str, str], sand
     async with wired(environ) as server:
         asked = (await server.ask("tools/call", call_params))["result"]
         assert asked["resultType"] == "input_required"
+        form = asked["inputRequests"]["confirm"]["params"]["requestedSchema"]
+        # Whoever presses Enter has ticked nothing, and a form without the box is no answer.
+        assert (form["required"], form["properties"]["confirm"]["default"]) == (["confirm"], False)
+        assert (form["type"], form["properties"]["confirm"]["type"]) == ("object", "boolean")
         invented = await server.ask("tools/call", {**call_params, "inputResponses": {"confirm": YES}})
         assert invented["result"]["resultType"] == "input_required"
         for state in ("v1.forged", "", 7):

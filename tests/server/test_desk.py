@@ -155,3 +155,12 @@ async def test_a_link_that_replaces_one_of_an_earlier_call_says_so(
     assert later["approval_url"] not in ("", created["approval_url"])
     replaces = "takes the place of"
     assert (replaces in created["human_instruction"], replaces in later["human_instruction"]) == (False, True)
+
+
+async def test_at_the_end_the_ledger_is_closed(environ: dict[str, str]) -> None:
+    """What is left open may be read half, by a backup or by the next process."""
+    ledger = Path(environ["BLIKK_LEDGER"])
+    async with connected(environ) as client:
+        await call(client, "create_payment", PAYMENT)
+        assert ledger.with_name(f"{ledger.name}-wal").exists()
+    assert [file.name for file in ledger.parent.iterdir() if file.name.startswith(f"{ledger.name}-")] == []

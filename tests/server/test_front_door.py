@@ -115,6 +115,9 @@ NOT_FOR_THE_DOOR = {
     "the other era's envelope": line("tools/list", answers.ENVELOPE),
     "half a character": line("tools/list", {"_meta": {"x/y": "\ud83d"}}),
     "half a character in capitals": line("tools/list", {"_meta": {"x/y": "\ud83d"}}).replace(b"\\ud83d", b"\\uD83D"),
+    "another version of JSON-RPC": line("tools/list", {}, jsonrpc="1.0"),
+    "a method that is a number": line("tools/list", {}).replace(b'"tools/list"', b"7"),
+    "a progress token that is none": line("tools/list", {"_meta": {"progressToken": {"a": 1}}}),
     "a name of the protocol's own": line("tools/list", {"_meta": {"io.modelcontextprotocol/logLevel": "debug"}}),
     "a second handshake": line("initialize", initialize()),
     "no JSON": b"{bad",
@@ -134,6 +137,34 @@ def test_what_is_not_plain_is_for_the_sdk(name: str) -> None:
     assert opened.answer(line("initialize", initialize()))
     assert opened.answer(line("tools/list", {}))
     assert opened.answer(NOT_FOR_THE_DOOR[name]) is None
+
+
+WHOLE: dict[str, Any] = answers.ENVELOPE["_meta"]
+WITHOUT_A_CLIENT = {name: value for name, value in WHOLE.items() if name != answers.CLIENT_KEY}
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {**WHOLE, answers.VERSION_KEY: "2099-01-01"},
+        {**WHOLE, answers.VERSION_KEY: 1},
+        {**WHOLE, answers.CAPABILITIES_KEY: []},
+        {**WHOLE, answers.CAPABILITIES_KEY: {"elicitation": {"form": True}}},
+        {**WHOLE, answers.CLIENT_KEY: {"name": "x"}},
+        {**WHOLE, answers.CLIENT_KEY: None},
+        {**WHOLE, "io.modelcontextprotocol/other": 1},
+        {**WHOLE, "other": 1},
+        {**WHOLE, "progressToken": 1.5},
+        None,
+    ],
+)
+@pytest.mark.parametrize("method", ["server/discover", "tools/list"])
+def test_a_modern_request_of_another_shape_is_for_the_sdk(method: str, meta: Any) -> None:
+    """It may be wrong, and then the answer is an error; who leaves the client out, or adds a name of its own, is not."""
+    assert door().answer(line(method, {"_meta": meta})) is None
+    assert door().answer(line(method, {"_meta": WHOLE, "extra": 1})) is None
+    for plain in (WHOLE, WITHOUT_A_CLIENT, {**WHOLE, "client.example/x": 1, "progressToken": 7}):
+        assert door().answer(line(method, {"_meta": plain})) is not None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -244,3 +245,11 @@ async def test_a_call_tells_how_many_milliseconds_it_took_and_whether_it_was_a_r
         for _ in range(2):
             await call(client, "create_payment", PAYMENT)
     assert [(line["duration_ms"], line.get("replayed")) for line in lines(stream)] == [(250.0, None), (250.0, True)]
+
+
+def test_a_record_is_dated_in_utc_to_the_millisecond(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs of several machines are put side by side."""
+    monkeypatch.setattr(time, "time", lambda: 1_772_452_800.25)
+    monkeypatch.setattr(time, "time_ns", lambda: 1_772_452_800_250_000_000)
+    log_event(logging.getLogger("blikk_mcp.test"), logging.INFO, "event")
+    assert [line["at"] for line in lines(stream)] == ["2026-03-02T12:00:00.250+00:00"]

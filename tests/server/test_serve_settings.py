@@ -35,3 +35,11 @@ def test_the_real_key_is_kept_out_of_a_sandboxs_answers_too(monkeypatch: pytest.
     served = serve(monkeypatch, {"BLIKK_API_KEY": key}, [tool_call("get_payment_status", payment_id=key)], sandbox=True)
     assert served.result["outcome"] != "paid"
     assert key not in "".join(served.lines) + served.log
+
+
+async def test_a_refusal_over_wrong_settings_names_them_all() -> None:
+    """Nobody should correct settings one call at a time."""
+    async with connected({**WRONG, "BLIKK_MAX_AMOUNT_ISK": "much", "BLIKK_LANGUAGE": "de"}) as client:
+        result = await call(client, "create_payment", PAYMENT)
+    names = ("BLIKK_API_KEY", "BLIKK_READ_ONLY", "BLIKK_MAX_AMOUNT_ISK", "BLIKK_LANGUAGE")
+    assert [name for name in names if name not in result["error_message"]] == []

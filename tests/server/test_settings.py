@@ -26,7 +26,7 @@ from blikk_mcp.settings.table import Setting
 from blikk_mcp.settings.values import SettingsError, profile_notice
 from blikk_mcp.transports.front_door import HANDSHAKE, MODERN
 from blikk_payments.channel.wire import Status
-from blikk_payments.errors import PaymentNotFound, PolicyDenied
+from blikk_payments.errors import ErrorCode, PaymentNotFound, PolicyDenied
 from blikk_tools.catalog import ALL_TOOLS
 from blikk_tools.result import HumanAction, Outcome
 from tests.expecting import assert_fields
@@ -418,7 +418,7 @@ def test_the_password_of_a_ledger_comes_from_its_file_or_from_the_address(tmp_pa
     assert settings(BLIKK_LEDGER_PASSWORD_FILE=str(file)).secrets[1] == ""
     (problem,) = problems(BLIKK_LEDGER=f"postgresql://me:{password}@localhost/l", BLIKK_LEDGER_PASSWORD_FILE=str(file))
     assert problem.startswith("BLIKK_LEDGER_PASSWORD_FILE: the address in BLIKK_LEDGER holds a password, too")
-    for wrong in ("", "two\nlines"):
+    for wrong in ("", "two\nlines", "a nul\0"):
         file.write_text(wrong, encoding="utf-8")
         (problem,) = problems(BLIKK_LEDGER=address, BLIKK_LEDGER_PASSWORD_FILE=str(file))
         assert problem == "BLIKK_LEDGER_PASSWORD_FILE: the password's file must hold one line, the password"
@@ -535,6 +535,7 @@ def test_the_words_of_the_surface_are_all_known() -> None:
         for schema in (tool.input_schema, tool.output_schema):
             words |= set(schema["properties"])
             words |= {word for field in schema["properties"].values() for word in field.get("enum", ())}
+    words |= set(ErrorCode)
     words |= {"structuredContent", "resultType", "protocolVersion", "serverInfo", *HANDSHAKE, MODERN}
     assert {word for word in words if word.casefold() not in SURFACE_WORDS} == set()
 
@@ -756,3 +757,14 @@ def test_on_windows_a_key_file_and_a_ledger_outside_of_the_own_folder_are_notice
     given = {"BLIKK_API_KEY": "", "BLIKK_API_KEY_FILE": str(key_file), "BLIKK_LEDGER": str(tmp_path / "l.sqlite3")}
     told = [notice.partition(":")[0] for notice in settings(**given).notices]
     assert told == ["BLIKK_API_KEY_FILE", "BLIKK_LEDGER"]
+
+
+def test_a_secrets_file_with_other_bytes_than_text_is_told_as_that(tmp_path: Path) -> None:
+    """Python's own complaint names the byte, and where it stands in the secret."""
+    file = tmp_path / "secret"
+    file.write_bytes(b"secret-\xff-0123456789")
+    assert problems(BLIKK_API_KEY="", BLIKK_API_KEY_FILE=str(file)) == [
+        "BLIKK_API_KEY_FILE: the key has non-ASCII characters"
+    ]
+    shared = {"BLIKK_LEDGER": "postgresql://me@localhost/l", "BLIKK_LEDGER_PASSWORD_FILE": str(file)}
+    assert problems(**shared) == ["BLIKK_LEDGER_PASSWORD_FILE: the password is no text"]

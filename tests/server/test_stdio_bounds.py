@@ -287,7 +287,7 @@ async def test_the_end_is_forced_after_eof_though_nobody_reads_the_answers(
     async with running_app(read_settings(dict(environ)), redactor_of()) as server, anyio.create_task_group() as tasks:
         tasks.start_soon(stdio.serve_stdio, server, str, wire, Handover())
         # More than what may be unsent, so that some of them cannot be taken any more.
-        await pipes.stdin.send(f"{asked}\n".encode() * 100)
+        await pipes.stdin.send(f"{asked}\n".encode() * 300)
         await pipes.stdin.aclose()
         with anyio.fail_after(LIMIT_SECONDS):
             await is_forced.wait()

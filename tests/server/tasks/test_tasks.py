@@ -90,6 +90,22 @@ async def test_a_task_says_what_it_waits_for_and_how_soon_to_ask_again(
     assert 1_000 <= soon["pollIntervalMs"] <= late["pollIntervalMs"] == MAX_ASK_AGAIN_SECONDS * 1000
 
 
+async def test_after_news_a_task_is_to_be_asked_for_sooner_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What has just changed may soon change again; what stands for minutes may not."""
+    async with task_client(monkeypatch, tmp_path, answer(Status.PENDING)) as client:
+        await client.create()
+        task_id = await client.begin()
+        client.house.channel.tell("pay-1", Status.SCA_COMPLETE, at=anyio.current_time() + 300)
+        await anyio.sleep(295)
+        late = await client.get(task_id)
+        await anyio.sleep(15)
+        after_news = await client.get(task_id)
+    assert after_news["lastUpdatedAt"] > late["lastUpdatedAt"]
+    assert after_news["pollIntervalMs"] < late["pollIntervalMs"]
+
+
 async def test_a_task_speaks_the_persons_language(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """BLIKK_LANGUAGE: a status message may be shown to the person."""
     async with task_client(monkeypatch, tmp_path, WAITS, settings={"BLIKK_LANGUAGE": "is"}) as client:
