@@ -758,6 +758,18 @@ async def test_blikks_own_description_may_be_longer_than_an_answer_and_is_bounde
         await channel.aclose()
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
+@pytest.mark.parametrize("question", ["read", "fetch_openapi", "check_docs"])
+async def test_a_question_is_put_as_often_as_its_asker_wants(question: str, attempts: int) -> None:
+    """Whoever asks once wants to know at once."""
+    async with loopback(http(503)) as server:
+        channel = client(server.base_url)
+        with pytest.raises(ReadFailed):
+            await getattr(channel, question)(*(["pay-1"] if question == "read" else []), attempts=attempts)
+        await channel.aclose()
+    assert len(server.requests) == attempts
+
+
 async def test_a_cookie_is_never_kept() -> None:
     """Blikk documents none, and state between calls is somebody's way to link them."""
     async with loopback(as_json(200, CREATED, ("Set-Cookie", "a=b; Path=/"))) as server:

@@ -289,6 +289,20 @@ def test_a_sending_of_a_host_with_another_clock_is_unknown_after_thirty_seconds_
     assert events(ours)[-1] == "unknown"
 
 
+def test_each_attempt_of_a_host_with_another_clock_has_thirty_seconds_of_its_own(open_ledger: Opener) -> None:
+    """A key that was refused and is sent again must not be given up because it was first seen a while ago."""
+    elsewhere = ProcessIdentity(host="other-host", boot="b", namespace="n", pid=7, started="1")
+    theirs, ours = open_ledger(process=elsewhere), open_ledger()
+    claimed(theirs, now=at(3600))
+    known(ours, now=at(0))
+    theirs.refused(KEY, 1, code="unauthorized", bank_text="", now=at(3601))
+    assert claimed(theirs, now=at(3700)).attempt == 2
+
+    assert known(ours, now=at(100)).state is ClaimState.SENDING
+    assert known(ours, now=at(129)).state is ClaimState.SENDING
+    assert known(ours, now=at(130)).state is ClaimState.UNKNOWN
+
+
 def test_our_own_clock_put_back_starts_the_thirty_seconds_again(open_ledger: Opener) -> None:
     """Otherwise the first look would lie ahead, and the wait would last until then."""
     elsewhere = ProcessIdentity(host="other-host", boot="b", namespace="n", pid=7, started="1")
