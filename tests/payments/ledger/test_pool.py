@@ -13,6 +13,8 @@ from blikk_payments.ledger.pool import LedgerPool
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
+PATIENCE_SECONDS = 20.0
+
 
 class Held:
     """A call that ends when it is let go."""
@@ -25,7 +27,8 @@ class Held:
     def __call__(self) -> str:
         self.thread = threading.get_ident()
         self.entered.set()
-        self.leave.wait()
+        # Bounded: a thread that is waited for cannot be cancelled, and a test that fails must end.
+        assert self.leave.wait(PATIENCE_SECONDS)
         return "done"
 
     async def made_in(self, pool: LedgerPool) -> None:
@@ -34,8 +37,9 @@ class Held:
 
     async def has_begun(self) -> None:
         """Return once the call is being made. The event loop turns meanwhile, or this would never end."""
-        while not self.entered.is_set():
-            await anyio.lowlevel.checkpoint()
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while not self.entered.is_set():
+                await anyio.lowlevel.checkpoint()
 
 
 async def test_the_event_loop_turns_while_a_call_waits() -> None:
