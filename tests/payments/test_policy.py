@@ -435,6 +435,20 @@ def test_a_refusal_says_what_stands_in_the_way_and_which_setting_it_is(
     assert (caught.value.message, str(caught.value)) == (message, message)
 
 
+def test_an_equal_payment_is_asked_about_before_what_else_is_in_doubt_about_the_account() -> None:
+    """It is the one that this payment would be a second of; a word for it covers the other."""
+    doubtful = a_record(idempotency_key="order-0008", state=ClaimState.UNKNOWN)
+    facts = Facts(possible_duplicates=(EARLIER,), unknown_to_account=(doubtful,))
+    question = question_of(Policy(), an_intent(), facts)
+    assert question.kinds == {QuestionKind.DUPLICATE, QuestionKind.IN_DOUBT}
+    assert question.duplicate_of == "pay-9"
+    with pytest.raises(PossibleDuplicate) as caught:
+        Policy().check(an_intent(), facts, can_ask=False, confirmed=None)
+    assert (caught.value.earlier, caught.value.confirmable) == (EARLIER, True)
+    assert check(Policy(), an_intent(confirmed_duplicate_of="pay-9"), facts) == ""
+    assert check(Policy(), an_intent(confirmed_duplicate_of="order-0008"), facts) == "possible_duplicate"
+
+
 def test_a_refusal_says_the_rule_and_nothing_of_creditor_or_account() -> None:
     """The text of an error never holds a kennitala, an account or a name."""
     intent = an_intent(amount_isk=4_321)
