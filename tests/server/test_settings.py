@@ -768,3 +768,12 @@ def test_a_secrets_file_with_other_bytes_than_text_is_told_as_that(tmp_path: Pat
     ]
     shared = {"BLIKK_LEDGER": "postgresql://me@localhost/l", "BLIKK_LEDGER_PASSWORD_FILE": str(file)}
     assert problems(**shared) == ["BLIKK_LEDGER_PASSWORD_FILE: the password is no text"]
+
+
+def test_who_needs_no_key_needs_every_other_setting_to_be_right_all_the_same() -> None:
+    """`ledger` looks without a key, and in the wrong ledger if it took a wrong setting for none."""
+    environ = {"XDG_STATE_HOME": "/nowhere"}
+    assert read_settings(environ, need_key=False).api_key.get_secret_value() == ""
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**environ, "BLIKK_READ_ONLY": "maybe", "BLIKK_LEGER": "/x"}, need_key=False)
+    assert [problem.name for problem in caught.value.problems] == ["BLIKK_LEGER", "BLIKK_READ_ONLY"]
