@@ -221,6 +221,20 @@ def test_a_ledger_that_another_process_has_locked_claims_nothing(path: Path) -> 
             assert claim_another(ledger).fresh
 
 
+def test_a_file_that_cannot_have_its_log_because_somebody_reads_it_is_not_waited_for_for_ever(path: Path) -> None:
+    """A copy that an editor of databases turned back, say, and still has open."""
+    _edit(path, "PRAGMA journal_mode=DELETE")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM payments").fetchone()
+        with SqliteLedger(path, busy_timeout_seconds=0.05) as ledger:
+            with pytest.raises(LedgerUnavailable, match="Another process is holding the ledger"):
+                ledger.check_writable()
+            other.execute("ROLLBACK")
+            ledger.check_writable()
+    assert_nothing_lost(path)
+
+
 def test_a_task_that_hangs_in_the_ledger_holds_up_the_others_for_a_bounded_time(path: Path) -> None:
     """Every wait has a bound."""
     entered, leave = threading.Event(), threading.Event()
