@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from blikk_mcp.cli import main
 from blikk_mcp.commands import checks
 from blikk_mcp.commands.client_settings import given_by
 from blikk_mcp.commands.clients import CLIENTS
+from blikk_mcp.commands.config_files import CannotChange
 from blikk_mcp.redaction.redactor import Redactor
 from blikk_mcp.settings.settings import PRODUCTION_URL, read_settings
 from blikk_payments.errors import OutcomeUnknown
@@ -323,3 +325,45 @@ def test_whose_certificates_are_trusted_is_named_for_blikk_and_not_for_a_sandbox
     assert both.startswith("SSL_CERT_FILE and SSL_CERT_DIR decides")
     assert named(PRODUCTION_URL, {}) == []
     assert named("http://127.0.0.1:1/paymentchannel", environ) == []
+
+
+@pytest.mark.parametrize("client", [name for name in CLIENTS_CHECKED if len(CLIENTS[name].paths("linux", {})) > 1])
+def test_each_file_that_a_client_reads_is_looked_into_in_its_order(client: str, doctor: Doctor, tmp_path: Path) -> None:
+    """The project's or the user's own: the first that has our server counts; one without it, or empty, is passed over."""
+    first, second = CLIENTS[client].paths("linux", os.environ)
+    doctor(client, "--write", command="config")
+    ours = first.read_text()
+    for path in (first, second):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    second.write_text(ours)
+    without = {"json": '{"mcpServers": {}, "mcp": {}}', "toml": "[mcp_servers]\n", "yaml": "mcpServers: []\n"}
+    expected = {ours: first, "": second, " \n": second, without[CLIENTS[client].format]: second}
+    found = {}
+    for content in expected:
+        first.write_text(content)
+        found[content] = given_by(client, "linux", dict(os.environ)).file
+    assert found == expected
+    first.unlink()
+    assert given_by(client, "linux", dict(os.environ)).file == second
+    second.unlink()
+    with pytest.raises(CannotChange, match=f"in {re.escape(str(first))} or {re.escape(str(second))}: "):
+        given_by(client, "linux", dict(os.environ))
+
+
+def test_a_project_in_claude_codes_own_file_counts_before_the_rest_of_it(doctor: Doctor, tmp_path: Path) -> None:
+    """Claude Code's documentation: a server can be one of the user's, or of one project of theirs."""
+
+    def server(command: str) -> dict[str, Any]:
+        return {"mcpServers": {"blikk": {"command": command}}}
+
+    here, elsewhere = str(Path.cwd()), str(tmp_path / "elsewhere")
+    file = tmp_path / ".claude.json"
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({**server("mine"), "projects": {elsewhere: server("theirs"), here: server("here")}}, "here"),
+        ({**server("mine"), "projects": {elsewhere: server("theirs")}}, "mine"),
+        ({"projects": {elsewhere: server("theirs"), here: server("here")}}, "here"),
+        ({"mcpServers": None, "projects": {here: {"mcpServers": None}}, **server("mine")}, "mine"),
+    ]
+    for whole, command in cases:
+        file.write_text(json.dumps(whole))
+        assert given_by("claude-code", "linux", {}).command == [command]
