@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from blikk_payments.errors import LedgerUnavailable
+from blikk_payments.ledger.engine import Engine
 from blikk_payments.ledger.opening import open_ledger, turns_at
 from blikk_payments.ledger.pool import POSTGRES_TURNS, SQLITE_TURNS
+from blikk_payments.ledger.sql.ledger import SqlLedger
+from blikk_payments.ledger.sqlite.engine import SqliteEngine
 from tests.payments.factories import KEY, NOON, OTHER_KEY
 from tests.payments.ledgers import claim, gone_process
 
@@ -47,3 +50,21 @@ def test_a_file_takes_one_call_at_a_time_and_a_database_as_many_as_it_has_connec
     """More would only wait for each other."""
     assert turns_at(tmp_path / "ledger.sqlite3") == SQLITE_TURNS == 1
     assert turns_at("postgresql://localhost/l") == POSTGRES_TURNS > 1
+
+
+def test_what_speaks_to_the_database_is_made_once_and_not_before_it_is_needed(tmp_path: Path) -> None:
+    """A start must not wait for a driver, and a process has one set of connections."""
+    made: list[Engine] = []
+
+    def make() -> Engine:
+        made.append(SqliteEngine(tmp_path / "ledger.sqlite3"))
+        return made[-1]
+
+    tmp_path.chmod(0o700)
+    with SqlLedger(make) as ledger:
+        ledger.close()
+        assert made == []
+        claim(ledger)
+        ledger.close()
+        assert not claim(ledger).fresh
+        assert len(made) == 1
