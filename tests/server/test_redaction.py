@@ -385,6 +385,21 @@ def test_an_id_that_is_the_whole_key_goes(secret: str) -> None:
         check(json.loads(clean)["id"] == MARK)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("jsonrpc", "method", "protocolVersion", "name", "type", "mimeType", "mode", "resultType", "version"),
+        *("outcome", "status", "human_action", "error_code", "environment", "currency"),
+        *("inputSchema", "outputSchema", "requestedSchema", "capabilities"),
+    ],
+)
+def test_what_holds_words_of_ours_alone_stays_whatever_the_key(name: str) -> None:
+    """A key that happens to be made of them must break neither the protocol nor a schema; what is beside them goes."""
+    held = {"description": PLAIN_SECRET} if name.endswith(("Schema", "capabilities")) else PLAIN_SECRET
+    clean = json.loads(redact_line(Redactor([PLAIN_SECRET]), json.dumps({name: held, "message": PLAIN_SECRET})))
+    check(clean == {name: held, "message": MARK})
+
+
 def test_text_that_only_looks_like_json_is_redacted_as_text() -> None:
     """From outside, names are no better than values."""
     redactor = Redactor([PLAIN_SECRET])

@@ -343,7 +343,8 @@ async def test_a_defect_ends_a_task_and_nothing_else(monkeypatch: pytest.MonkeyP
         task_id = await client.begin()
         monkeypatch.setattr("blikk_payments.reading._ends_wait", broken)
         await anyio.sleep(10)
-        assert (await flat(client, task_id))["error_code"] == "internal_error"
+        told = await flat(client, task_id)
+        assert (told["error_code"], told["payment_id"]) == ("internal_error", "pay-1")
         monkeypatch.undo()
         assert (await client.ask("tools/list"))["result"]["tools"]
 
