@@ -198,3 +198,22 @@ async def test_only_a_leading_probe_is_answered_for_itself(environ: dict[str, st
         assert "result" in await server.ask("ping")
         assert "error" in await server.ask("server/discover", {"_meta": MODERN_META})
         assert "result" in await server.ask("tools/list")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_while_modules_load_ends_it_with_its_code(number: signal.Signals, code: int) -> None:
+    """Seen: SIGTERM in the middle of an import became a RuntimeError, and the exit code 1."""
+    program = f"""
+import signal, sys
+from blikk_payments.system.signals import exit_on_signals
+class Loading:
+    def __set_name__(self, owner, name):
+        signal.raise_signal({int(number)})
+exit_on_signals()
+try:
+    type("Module", (), {{"part": Loading()}})
+except BaseException:
+    sys.exit(1)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=LIMIT_SECONDS, check=False)
+    assert (ended.returncode, ended.stderr) == (code, b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -16,6 +17,9 @@ LONGEST_WAIT_SECONDS: float | None = 0.25 if sys.platform == "win32" else None
 
 
 def exit_on_signals() -> None:
-    """End with the signal's exit code, also while nothing but modules is loaded."""
+    """End with the signal's exit code, also while nothing but modules is loaded.
+
+    At once, and not by an exception: raised in the middle of an import, it becomes another error or is caught.
+    """
     for number in EXIT_CODES:
-        signal.signal(number, lambda number, _: sys.exit(EXIT_CODES[signal.Signals(number)]))
+        signal.signal(number, lambda number, _: os._exit(EXIT_CODES[signal.Signals(number)]))
