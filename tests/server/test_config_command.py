@@ -338,6 +338,18 @@ def test_write_asks_at_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatc
     assert path.exists()
 
 
+def test_what_write_shows_is_what_goes_and_what_comes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who agrees to a change has to see its direction."""
+    path = CLIENTS["cursor"].paths("linux", os.environ)[0]
+    config(capsys, "cursor", "--write")
+    path.write_text(path.read_text().replace("551073-0339", "0101302989"))
+    shown = config(capsys, "cursor", "--write")[0].splitlines()
+    (gone,) = [line for line in shown if "0101302989" in line]
+    (comes,) = [line for line in shown if "551073-0339" in line]
+    assert (gone[0], comes[0]) == ("-", "+")
+    assert "551073-0339" in path.read_text()
+
+
 def test_a_link_to_the_file_stays_a_link(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dotfiles often are links into a repository."""
     path = CLIENTS["cursor"].paths("linux", os.environ)[0]

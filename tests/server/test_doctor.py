@@ -167,6 +167,23 @@ def settings_with(path: Path) -> Any:
     return read_settings({"BLIKK_API_KEY": KEY, "BLIKK_BASE_URL": PRODUCTION_URL, "BLIKK_LEDGER": str(path)})
 
 
+def test_the_command_says_of_the_history_what_it_was_asked(
+    doctor: Doctor, sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks for a check and gets none would take a changed ledger for a sound one."""
+    environ = environment(sandbox, tmp_path)
+    claimed(Path(environ["BLIKK_LEDGER"]))
+
+    def verify(ledger: SqliteLedger) -> list[str]:
+        del ledger
+        return ["a broken link"]
+
+    monkeypatch.setattr(SqliteLedger, "verify", verify)
+    code, told = doctor("--verify", **environ)
+    assert (code, "a broken link" in told) == (1, True)
+    assert "a broken link" not in doctor(**environ)[1]
+
+
 def test_a_ledger_that_cannot_be_written_now_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading works beside another program's lock, paying does not."""
     path = tmp_path / "state" / "ledger.sqlite3"

@@ -230,6 +230,23 @@ def test_a_listed_kennitala_is_read_as_an_argument_is(text: str) -> None:
     assert creditor.kennitala == "5510730339"
 
 
+def test_the_numbers_that_go_into_every_payment_are_read_as_arguments_are() -> None:
+    """Blikk gets digits, whatever somebody pasted."""
+    read = settings(BLIKK_SCA_USER_SSN="010130-2989", BLIKK_DEBTOR_BBAN="0159\u201326 007654")
+    assert (read.sca_user_ssn, read.debtor_bban) == ("0101302989", "015926007654")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("BLIKK_SCA_USER_SSN", "010130-298"), ("BLIKK_DEBTOR_BBAN", "0159-26-00765"), ("BLIKK_DEBTOR_BBAN", IBAN)],
+)
+def test_a_number_that_every_payment_would_be_refused_for_is_a_wrong_setting(name: str, text: str) -> None:
+    """Told at the start, without the number, and not by Blikk at the first payment."""
+    (problem,) = problems(**{name: text})
+    assert problem.startswith(f"{name}: ")
+    assert text not in problem
+
+
 @pytest.mark.parametrize("text", [",", "IS00", "12345", f"{IBAN},x"])
 def test_a_list_of_creditors_with_a_mistake_allows_nobody(text: str) -> None:
     """A list that cannot be read must not become no list."""

@@ -854,6 +854,17 @@ async def test_the_key_in_an_answer_goes_nowhere() -> None:
     assert [CANARY for text in told if CANARY in text] == []
 
 
+async def test_an_id_that_is_the_key_in_another_form_is_none() -> None:
+    """Who makes the client knows more forms of the key than the client does: what is said of an id counts."""
+    encoded = CANARY.encode().hex()
+    async with loopback(as_json(201, {**CREATED, "id": encoded}), as_json(201, {**CREATED, "id": CANARY})) as server:
+        channel = ChannelClient(server.base_url, SecretStr(CANARY), timeouts=PATIENT, holds_key=encoded.__eq__)
+        with pytest.raises(Uncertain):
+            await channel.create(ORDER)
+        assert (await channel.create(ORDER)).payment_id == CANARY
+        await channel.aclose()
+
+
 async def test_nothing_of_a_request_is_logged_by_the_client_itself(caplog: pytest.LogCaptureFixture) -> None:
     """Key, kennitalas and accounts are in no log, not even the HTTP library's most talkative one."""
     caplog.set_level(logging.DEBUG)

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from blikk_payments.channel.wire import Status
 from blikk_payments.errors import LedgerUnavailable
 from blikk_payments.ledger.history import Event, broken_links, canonical_json, digest, genesis, next_entry
 from blikk_payments.ledger.opening import SqliteLedger
+from blikk_payments.ledger.sql.rows import Rows
 from tests.payments.factories import KEY, NOON, OTHER_KEY, an_intent, answer, at
 from tests.payments.ledgers import allow
 
@@ -106,6 +108,14 @@ def test_every_edit_is_found(path: Path, statement: str, words: str) -> None:
     problems = verify(path)
 
     assert [problem for problem in problems if words in problem], problems
+
+
+def test_a_ledger_of_many_pages_is_verified_to_its_last_payment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page of a year's payments is not the ledger."""
+    monkeypatch.setattr(Rows, "page", partialmethod(Rows.page, limit=1))
+    assert verify(path) == []
+    edit(path, "UPDATE payments SET amount_isk = 1 WHERE idempotency_key = 'order-0003'")
+    assert "Payment order-0003 differs from its history." in verify(path)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio import to_thread
 
 from blikk_payments.errors import LedgerUnavailable, PolicyDenied
 from blikk_payments.ledger.pool import LedgerPool
+from blikk_payments.ledger.sqlite.engine import BUSY_TIMEOUT_SECONDS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
 PATIENCE_SECONDS = 20.0
+CLIENTS_PATIENCE_SECONDS = 60.0
+
+T = TypeVar("T")
 
 
 class Held:
@@ -124,3 +131,20 @@ async def test_a_call_that_has_begun_is_waited_for_beyond_anybody_s_patience() -
         assert held.told == []
         held.leave.set()
     assert held.told == ["done"]
+
+
+async def test_nobody_waits_for_a_turn_and_a_file_until_the_client_has_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clients give up a call after 60 s: one that waits longer is answered with nothing, though it may yet be made."""
+    left: list[float] = []
+
+    async def run_sync(call: Callable[[], T], *, limiter: anyio.CapacityLimiter) -> T:
+        del limiter
+        left.append(anyio.current_effective_deadline() - anyio.current_time())
+        return call()
+
+    monkeypatch.setattr(to_thread, "run_sync", run_sync)
+
+    assert await LedgerPool()(lambda: "made") == "made"
+    assert left[0] + BUSY_TIMEOUT_SECONDS <= CLIENTS_PATIENCE_SECONDS / 2
