@@ -422,19 +422,31 @@ def test_a_packaged_claude_desktop_is_found_where_it_reads(home: Path) -> None:
     assert [is_packaged(path) for path in (second, usual)] == [True, False]
 
 
-@pytest.mark.parametrize("named", [False, True], ids=["no ledger is named", "a ledger is named"])
+@pytest.mark.parametrize(
+    ("named", "options", "is_told"),
+    [(False, [], True), (True, [], False), (False, ["--sandbox"], False)],
+    ids=["no ledger is named", "a ledger is named", "a sandbox"],
+)
 def test_a_packaged_client_is_told_of_its_own_ledger(
-    named: bool, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    named: bool,
+    options: list[str],
+    is_told: bool,
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Windows gives packaged programs an AppData of their own: two ledgers know nothing of each other's payments."""
+    """Windows gives packaged programs an AppData of their own: two ledgers know nothing of each other's payments.
+
+    A sandbox's payments are worth nothing, and nobody has to name a ledger for them.
+    """
     monkeypatch.setattr("blikk_mcp.commands.config.PLATFORM", "win32")
     (home / "AppData" / "Local" / "Packages" / "Claude_first").mkdir(parents=True)
     if named:
         monkeypatch.setenv("BLIKK_LEDGER", str(home / "ledger.sqlite3"))
     else:
         monkeypatch.delenv("BLIKK_LEDGER", raising=False)
-    _, told = config(capsys, "claude-desktop")
-    assert ("a ledger of its own" in told) is not named
+    _, told = config(capsys, "claude-desktop", *options)
+    assert ("a ledger of its own" in told) is is_told
     assert "LocalCache" in told
 
 

@@ -36,6 +36,21 @@ def test_a_demo_whose_bank_was_asked_or_paid_twice_fails(
     assert "NOT paid once" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("options", "in_browser"), [([], False), (["--open"], True)])
+def test_the_demo_leaves_the_approval_to_you_if_you_ask_for_it(
+    options: list[str], in_browser: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[bool] = []
+
+    async def play(_: Transcript, in_browser: bool) -> int:
+        played.append(in_browser)
+        return 0
+
+    monkeypatch.setattr(demo, "play", play)
+    assert main(["demo", *options]) == 0
+    assert played == [in_browser]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_the_demo_prints_on_terminals_that_know_few_letters(encoding: str) -> None:
