@@ -236,6 +236,19 @@ def test_a_copy_is_made_of_the_file_that_was_meant_with_the_password_of_the_file
     assert err.startswith("blikk-mcp ledger copy: it says [redacted]")
 
 
+def test_a_password_within_the_address_is_not_repeated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the database answers."""
+
+    def copy(source: Path, address: str, *, password: str) -> int:
+        raise PaymentsError(f"it refuses {address}")
+
+    monkeypatch.setattr(ledger_copy, "copy_to_postgres", copy)
+    code, out, err = ran(path, "copy", str(path), "postgresql://me:password-of-the-address@127.0.0.1/x")
+    assert (code, out) == (1, "")
+    assert err.startswith("blikk-mcp ledger copy: it refuses ")
+    assert "password-of" not in err
+
+
 @pytest.mark.parametrize("address", ["mysql://me@db/x", "ledger.sqlite3", ""])
 def test_a_copy_goes_into_postgresql_alone(address: str, path: Path) -> None:
     """What was given is not repeated."""
