@@ -42,6 +42,10 @@ class SqliteLedger(SqlLedger):
         """
         back_up(self._sqlite, target)
 
+    def close(self) -> None:
+        """See `SqlLedger.close`: the engine is there from the start, and a backup alone opens it, too."""
+        self._sqlite.close()
+
 
 def open_ledger(
     location: Path | str, *, environment: str = "", process: ProcessIdentity | None = None, password: str = ""

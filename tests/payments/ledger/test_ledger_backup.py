@@ -75,10 +75,11 @@ def test_a_folder_that_is_not_there_is_told(path: Path, tmp_path: Path) -> None:
             ledger.back_up(tmp_path / "nowhere" / "copy.sqlite3")
 
 
-def test_the_copy_is_closed_when_its_backup_is_done(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_used_before", [True, False])
+def test_ledger_and_copy_are_closed_when_a_backup_is_done(
+    is_used_before: bool, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows removes no file that is open, so a copy that does not add up would stay."""
+    """Windows removes no file that is open, so a copy that does not add up would stay; the command does nothing else."""
     opened: list[sqlite3.Connection] = []
     real = sqlite3.connect
 
@@ -86,11 +87,15 @@ def test_the_copy_is_closed_when_its_backup_is_done(
         opened.append(real(*args, **options))
         return opened[-1]
 
+    with SqliteLedger(path) as earlier:
+        claim(earlier)
+    monkeypatch.setattr(sqlite3, "connect", connect)
     with SqliteLedger(path) as ledger:
-        claim(ledger)
-        monkeypatch.setattr(sqlite3, "connect", connect)
+        if is_used_before:
+            assert ledger.by_key(KEY, now=NOON)
         ledger.back_up(tmp_path / "copy.sqlite3")
-    assert len(opened) > 1
+    # The ledger, the copy while it is written, and the copy while it is looked at.
+    assert len(opened) == 3
     for connection in opened:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("SELECT 1")
