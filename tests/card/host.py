@@ -30,6 +30,12 @@ HOST_PAGE = Path(__file__).with_name("host.html")
 NOON = 4_102_488_000
 """In 2100, in seconds since 1970: what a stopped clock shows."""
 
+LOOKS_AWAY = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""Tells a page that it is hidden, or that it is seen again."""
+
 PALETTE = {
     "--color-background-primary": "#fbf7ef",
     "--color-text-primary": "#2b2118",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.card.host import NOON, Host, answer
+from tests.card.host import LOOKS_AWAY, NOON, Host, answer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -16,10 +16,6 @@ FAILED: dict[str, Any] = {**ENDED, "outcome": "failed", "status": "REJECTED"}
 UNREAD = "The status could not be checked just now. Trying again."
 LEFT = "This card no longer follows the payment. Ask in the conversation."
 NOT_OPENED = "The link could not be opened from here. Use the link in the conversation instead."
-LOOKS_AWAY = """hidden => {
-  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}"""
 
 
 def failed(code: str = "blikk_unavailable") -> dict[str, Any]:
