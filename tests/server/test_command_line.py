@@ -157,6 +157,7 @@ async def test_commands_print_on_any_terminal(encoding: str, tmp_path: Path, san
         ["doctor"],
         ["doctor", "--report"],
         ["config", "zed"],
+        ["demo"],
     ],
     ids=" ".join,
 )

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
-from rich.console import Console
 
+from blikk_mcp.commands.terminal import StdoutConsole
 from blikk_mcp.commands.transcript import Transcript
 from blikk_mcp.settings import table
 
@@ -41,8 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play the demo; 0 if the payment was paid, once."""
-    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
-    return anyio.run(play, Transcript(console), arguments.open)
+    return anyio.run(play, Transcript(StdoutConsole()), arguments.open)
 
 
 async def play(transcript: Transcript, in_browser: bool = False) -> int:

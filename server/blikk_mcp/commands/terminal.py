@@ -32,8 +32,11 @@ STYLES = {
 Redact = Callable[[str], str]
 
 
-class _Console(Console):
+class StdoutConsole(Console):
     """rich's, without its exit code of 1 where the reader has seen enough, `head` for one: the command has its own."""
+
+    def __init__(self) -> None:
+        super().__init__(file=sys.stdout, markup=False, emoji=False, highlight=False)
 
     def on_broken_pipe(self) -> None:
         """Go on, and print nothing more."""
@@ -46,7 +49,7 @@ class Terminal:
 
     def __init__(self, redact: Redact) -> None:
         self._redact = redact
-        self._console = _Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+        self._console = StdoutConsole()
         if not self._console.is_terminal:
             self._console.width = UNBOUNDED_COLUMNS
 
